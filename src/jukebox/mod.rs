@@ -1,0 +1,27 @@
+//! The Jukebox networks and samplers: tensors and codes in and out.
+//!
+//! Nothing here knows about threads, hosts, windows or file dialogs, so every layer can be tested alone.
+//!
+//! In shapes, `b` is batch, `c` channels, `f` audio frames at the model's rate, `t` steps at the rate of
+//! the layer (at the end of a level these are its tokens), and `w` the width of a transformer.
+
+pub mod config;
+
+pub use config::{LabelConfig, PriorConfig, VqvaeConfig};
+
+/// Why a network could not be built or run.
+#[derive(Debug, thiserror::Error)]
+pub enum JukeboxError {
+    /// The configuration contradicts itself or asks for something that is not built.
+    #[error("this model's shape is not usable: {0}")]
+    Config(String),
+    /// A label, length or code that the model has no place for.
+    #[error("{what} is {value}, but this model takes {allowed}")]
+    Range { what: &'static str, value: String, allowed: String },
+    /// The network's output cannot be sampled from.
+    #[error("the model produced {0} where numbers should be; its weights may be damaged")]
+    NotFinite(&'static str),
+    /// Missing or misshapen weights, or a failure inside the tensor library.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}

@@ -1,0 +1,3 @@
+//! Encore continues a recorded track in a chosen artist's style, inside the musician's DAW.
+pub mod jukebox;
+pub mod units;
