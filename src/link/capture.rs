@@ -15,8 +15,9 @@ const MARK_RING_LEN: usize = 4096;
 pub enum Mark {
     /// Frame `at` was heard at `song_frame`, and so on until the next span.
     Span { at: u64, song_frame: i64 },
-    /// A continuation from `song_frame` was asked for by automation.
-    Continue { at: u64, song_frame: i64, settings: Settings, id: u64 },
+    /// A continuation from `song_frame` was asked for by automation. With `on_arrival` it may begin
+    /// wherever the clock is when it is ready.
+    Continue { at: u64, song_frame: i64, settings: Settings, id: u64, on_arrival: bool },
     /// Composing is to stop.
     Stop { at: u64 },
 }

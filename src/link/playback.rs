@@ -18,7 +18,7 @@ pub enum Anchor {
 /// A piece of a take: mono audio at the host's rate.
 #[derive(Debug)]
 pub struct Chunk {
-    /// Number of the take; later takes have higher numbers.
+    /// Number of the take, which is that of its request; later takes have higher numbers.
     pub take: u64,
     pub anchor: Anchor,
     /// Position of this chunk in the take, in chunks.
@@ -63,6 +63,11 @@ pub struct PlaybackReader {
 }
 
 impl PlaybackReader {
+    /// The take that the next chunk belongs to, if one has arrived.
+    pub fn next_take(&self) -> Option<u64> {
+        self.chunks.peek().ok().map(|chunk| chunk.take)
+    }
+
     /// The next chunk, if one has arrived.
     pub fn pop(&mut self) -> Option<Box<Chunk>> {
         self.chunks.pop().ok()

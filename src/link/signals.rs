@@ -1,8 +1,11 @@
 //! The atomics both sides look at: playhead, levels, and numbers that one side publishes for the other.
 
-use std::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+use std::{
+    ops::Range,
+    sync::atomic::{
+        AtomicBool, AtomicI64, AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 /// Shared numbers of one instance. Every method is realtime-safe.
@@ -17,6 +20,7 @@ pub struct Signals {
     lost_frames: AtomicU64,
     asked: AtomicU64,
     settled: AtomicU64,
+    promise_id: AtomicU64,
     promise_start: AtomicI64,
     promise_end: AtomicI64,
     gave_up: AtomicBool,
@@ -35,6 +39,7 @@ impl Signals {
             lost_frames: 0.into(),
             asked: 0.into(),
             settled: 0.into(),
+            promise_id: 0.into(),
             promise_start: 0.into(),
             promise_end: 0.into(),
             gave_up: false.into(),
@@ -102,16 +107,22 @@ impl Signals {
         self.asked.fetch_add(1, Relaxed) + 1
     }
 
-    /// Engine: song frames `start..end` will be filled by the newest request.
-    pub fn promise(&self, start: i64, end: i64) {
-        self.promise_start.store(start, Relaxed);
-        self.promise_end.store(end, Release);
+    /// Requests made since the link was opened.
+    pub fn n_asked(&self) -> u64 {
+        self.asked.load(Relaxed)
     }
 
-    /// Song frames that the engine has promised to fill, `(start, end)`.
-    pub fn promised(&self) -> (i64, i64) {
-        let end = self.promise_end.load(Acquire);
-        (self.promise_start.load(Relaxed), end)
+    /// Engine: request `id` will fill song frames `start..end`.
+    pub fn make_promise(&self, id: u64, start: i64, end: i64) {
+        self.promise_start.store(start, Relaxed);
+        self.promise_end.store(end, Relaxed);
+        self.promise_id.store(id, Release);
+    }
+
+    /// Song frames that the newest request will fill, once the engine has said so.
+    pub fn promise(&self) -> Option<Range<i64>> {
+        let is_newest = self.promise_id.load(Acquire) == self.asked.load(Relaxed);
+        is_newest.then(|| self.promise_start.load(Relaxed)..self.promise_end.load(Relaxed))
     }
 
     /// Engine: every request up to `id` is done, stopped or failed, and its audio is in the ring.
