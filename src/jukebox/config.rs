@@ -51,7 +51,8 @@ impl VqvaeConfig {
                 per_level[0], per_level[1], per_level[2]
             ));
         }
-        let sizes = [self.emb_width, self.l_bins, self.width, self.depth, self.dilation_growth_rate];
+        let sizes =
+            [self.emb_width, self.l_bins, self.width, self.depth, self.dilation_growth_rate];
         if sizes.contains(&0) || self.multipliers.contains(&0) || self.strides_t.contains(&0) {
             return Some("a size of 0".into());
         }
@@ -143,10 +144,17 @@ impl PriorConfig {
             return Some("a size of 0".into());
         }
         if !self.n_ctx.is_multiple_of(self.blocks) {
-            return Some(format!("{} tokens do not divide into {} blocks", self.n_ctx, self.blocks));
+            return Some(format!(
+                "{} tokens do not divide into {} blocks",
+                self.n_ctx, self.blocks
+            ));
         }
         if !self.attn_width().is_multiple_of(self.heads) {
-            return Some(format!("{} attention channels do not divide into {} heads", self.attn_width(), self.heads));
+            return Some(format!(
+                "{} attention channels do not divide into {} heads",
+                self.attn_width(),
+                self.heads
+            ));
         }
         if self.attn_order > 12 {
             return Some(format!("attn_order {} is unknown (0 to 12)", self.attn_order));
