@@ -1,3 +1,4 @@
 //! Encore continues a recorded track in a chosen artist's style, inside the musician's DAW.
 pub mod jukebox;
+pub mod pack;
 pub mod units;
