@@ -2,6 +2,8 @@
 pub mod engine;
 pub mod jukebox;
 pub mod link;
+pub mod pack;
 pub mod params;
 pub mod rt;
+pub mod takes;
 pub mod units;

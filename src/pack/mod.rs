@@ -1,0 +1,3 @@
+//! Packs and checkpoints on disk.
+
+pub mod hf;
