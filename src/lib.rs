@@ -1,3 +1,5 @@
 //! Encore continues a recorded track in a chosen artist's style, inside the musician's DAW.
 pub mod jukebox;
+pub mod pack;
+pub mod takes;
 pub mod units;

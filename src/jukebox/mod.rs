@@ -17,7 +17,11 @@ pub enum JukeboxError {
     Config(String),
     /// A label, length or code that the model has no place for.
     #[error("{what} is {value}, but this model takes {allowed}")]
-    Range { what: &'static str, value: String, allowed: String },
+    Range {
+        what: &'static str,
+        value: String,
+        allowed: String,
+    },
     /// The network's output cannot be sampled from.
     #[error("the model produced {0} where numbers should be; its weights may be damaged")]
     NotFinite(&'static str),
