@@ -38,32 +38,21 @@ pub struct VqvaeConfig {
 impl VqvaeConfig {
     /// Frames covered by one token of `level`.
     pub fn hop(&self, level: usize) -> usize {
-        (0..=level)
-            .map(|l| self.strides_t[l].pow(self.downs_t[l] as u32))
-            .product()
+        (0..=level).map(|l| self.strides_t[l].pow(self.downs_t[l] as u32)).product()
     }
 
     /// Why these numbers cannot describe a network, if they cannot.
     pub fn problem(&self) -> Option<String> {
         let n = self.levels;
-        let per_level = [
-            self.downs_t.len(),
-            self.strides_t.len(),
-            self.multipliers.len(),
-        ];
+        let per_level = [self.downs_t.len(), self.strides_t.len(), self.multipliers.len()];
         if n == 0 || n > 8 || per_level.iter().any(|len| *len != n) {
             return Some(format!(
                 "{n} levels with {} downs_t, {} strides_t and {} multipliers (1 to 8 levels, one of each per level)",
                 per_level[0], per_level[1], per_level[2]
             ));
         }
-        let sizes = [
-            self.emb_width,
-            self.l_bins,
-            self.width,
-            self.depth,
-            self.dilation_growth_rate,
-        ];
+        let sizes =
+            [self.emb_width, self.l_bins, self.width, self.depth, self.dilation_growth_rate];
         if sizes.contains(&0) || self.multipliers.contains(&0) || self.strides_t.contains(&0) {
             return Some("a size of 0".into());
         }
@@ -150,14 +139,7 @@ impl PriorConfig {
 
     /// Why these numbers cannot describe a network, if they cannot.
     pub fn problem(&self) -> Option<String> {
-        let sizes = [
-            self.n_ctx,
-            self.width,
-            self.depth,
-            self.heads,
-            self.blocks,
-            self.l_bins,
-        ];
+        let sizes = [self.n_ctx, self.width, self.depth, self.heads, self.blocks, self.l_bins];
         if sizes.contains(&0) || self.attn_width() == 0 || self.mlp_width() == 0 {
             return Some("a size of 0".into());
         }
@@ -175,10 +157,7 @@ impl PriorConfig {
             ));
         }
         if self.attn_order > 12 {
-            return Some(format!(
-                "attn_order {} is unknown (0 to 12)",
-                self.attn_order
-            ));
+            return Some(format!("attn_order {} is unknown (0 to 12)", self.attn_order));
         }
         None
     }

@@ -70,12 +70,17 @@ pub enum TakeError {
 }
 
 impl TakeError {
-    /// Whether the file that was given is at fault, and not the machine.
+    /// Whether a path or file that was given is at fault, and not the machine.
     pub fn is_bad_input(&self) -> bool {
-        !matches!(
-            self,
-            Self::Write { .. } | Self::UnwritableSample { .. } | Self::Picture { .. }
-        )
+        use ErrorKind::*;
+        match self {
+            Self::Write { source, .. } => matches!(
+                source.kind(),
+                NotFound | NotADirectory | IsADirectory | PermissionDenied | ReadOnlyFilesystem
+            ),
+            Self::UnwritableSample { .. } | Self::Picture { .. } => false,
+            _ => true,
+        }
     }
 
     pub(super) fn read(path: &Path) -> impl Fn(io::Error) -> Self {

@@ -38,6 +38,8 @@ const FREQUENCIES_HZ: [f64; 9] = [100.0, 250.0, 500.0, 1e3, 2e3, 4e3, 8e3, 16e3,
 const STEPS_SECONDS: [f64; 14] = [
     0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
 ];
+/// Room for the words at the seam, in pixels.
+const SEAM_LABEL_WIDTH: i32 = 260;
 const MAX_TIME_LABELS: f64 = 15.0;
 
 /// Draws `samples` and writes a PNG; what lies before `seam_seconds` is the prime.
@@ -268,21 +270,21 @@ impl Axes<'_> {
 
     fn seam(&self, area: &Area) -> Drawn {
         let Some(seam) = self.seam else { return Ok(()) };
-        let (x, y) = (x_at(seam), WAVE_Y.start as i32 - 18);
-        let line = (y - 8, SPECTRUM_Y.end as i32);
+        let (x, y) = (x_at(seam), WAVE_Y.start as i32 - 22);
+        let line = (WAVE_Y.start as i32 - 8, SPECTRUM_Y.end as i32);
         for (dx, ink) in [(-1, BACKGROUND), (0, WHITE), (1, WHITE), (2, BACKGROUND)] {
             rule(area, (x + dx, line.0), (x + dx, line.1), ink)?;
         }
-        if x - PLOT_X.start as i32 > 70 {
-            text(area, "prime", (x - 12, y), 20, PRIME, HPos::Right)?;
-        }
         let label = format!("continuation from {:.2} s", seam * self.seconds);
-        let (x, side) = if PLOT_X.end as i32 - x > 250 {
-            (x + 14, HPos::Left)
-        } else {
-            (PLOT_X.end as i32, HPos::Right)
-        };
-        text(area, &label, (x, y), 20, CONTINUATION, side)
+        let right = PLOT_X.end as i32;
+        let has_room = right - x > SEAM_LABEL_WIDTH;
+        let (at, side) = if has_room { (x + 14, HPos::Left) } else { (right, HPos::Right) };
+        text(area, &label, (at, y), 20, CONTINUATION, side)?;
+        let prime_end = if has_room { x - 12 } else { right - SEAM_LABEL_WIDTH };
+        if prime_end > PLOT_X.start as i32 + 50 {
+            text(area, "prime", (prime_end, y), 20, PRIME, HPos::Right)?;
+        }
+        Ok(())
     }
 }
 
@@ -292,7 +294,7 @@ fn x_at(share: f64) -> i32 {
 
 /// A number with a minus sign as wide as a plus.
 fn signed(number: String) -> String {
-    number.replace('-', "\u{2212}")
+    if number == "-0" { "0".into() } else { number.replace('-', "\u{2212}") }
 }
 
 fn mixed(a: RGBColor, b: RGBColor, share: f64) -> RGBColor {
