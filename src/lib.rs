@@ -1,5 +1,8 @@
 //! Encore continues a recorded track in a chosen artist's style, inside the musician's DAW.
 pub mod jukebox;
+pub mod link;
 pub mod pack;
+pub mod params;
+pub mod rt;
 pub mod takes;
 pub mod units;

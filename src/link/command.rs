@@ -1,0 +1,28 @@
+//! What the editor and the host's automation ask of the engine.
+
+/// Style and sampler settings of one continuation, as the parameters stood when it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Id in the pack's artist table; 0 is unknown.
+    pub artist: u32,
+    /// Id in the pack's genre table; 0 is unknown.
+    pub genre: u32,
+    pub prime_seconds: f64,
+    pub length_seconds: f64,
+    pub temperature: f64,
+    pub top_p: f64,
+    pub seed: u64,
+}
+
+/// A wish of the editor, sent to the engine at once and never waited for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Continue from the playhead, or from the end of what was captured when the transport rests.
+    Continue(Settings),
+    /// Stop composing; what exists is kept.
+    Stop,
+    /// Look for packs again and load one.
+    ReloadModel,
+    /// The user has read the notice.
+    DismissNotice,
+}

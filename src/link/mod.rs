@@ -1,0 +1,60 @@
+//! The only types that cross threads: two audio rings, marks between the frames, commands, a status
+//! snapshot and a handful of atomics.
+//!
+//! The audio thread holds [`AudioEnds`], the engine [`EngineEnds`]; [`open`] makes the pair. Audio-thread
+//! methods here never allocate, free, lock or wait.
+
+mod capture;
+mod command;
+mod playback;
+mod signals;
+mod status;
+mod transport;
+
+use std::sync::Arc;
+
+pub use capture::{CaptureReader, CaptureWriter, Mark};
+pub use command::{Command, Settings};
+pub use playback::{Anchor, CHUNK_FRAMES, Chunk, PlaybackReader, PlaybackWriter};
+pub use signals::Signals;
+pub use status::{
+    Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity, Stage, Status, TakeStatus,
+    Waveform,
+};
+pub use transport::Transport;
+
+/// Seconds of audio that wait between the audio thread and the engine before frames are lost.
+const CAPTURE_RING_SECONDS: f64 = 4.0;
+
+/// Longest take the playback side has room for, in seconds.
+pub const MAX_TAKE_SECONDS: f64 = 300.0;
+
+/// What the audio thread holds.
+pub struct AudioEnds {
+    pub capture: CaptureWriter,
+    pub playback: PlaybackReader,
+    pub signals: Arc<Signals>,
+}
+
+/// What the engine holds.
+pub struct EngineEnds {
+    pub capture: CaptureReader,
+    pub playback: PlaybackWriter,
+    pub signals: Arc<Signals>,
+}
+
+/// Makes both ends of a link for audio at `rate` Hz.
+pub fn open(rate: f64) -> (AudioEnds, EngineEnds) {
+    let signals = Arc::new(Signals::new(rate));
+    let (capture_in, capture_out) = capture::open((rate * CAPTURE_RING_SECONDS) as usize, &signals);
+    let (chunks_in, chunks_out) = playback::open(max_chunks(rate));
+    (
+        AudioEnds { capture: capture_in, playback: chunks_out, signals: Arc::clone(&signals) },
+        EngineEnds { capture: capture_out, playback: chunks_in, signals },
+    )
+}
+
+/// Chunks in the longest take at `rate` Hz.
+pub fn max_chunks(rate: f64) -> usize {
+    (rate * MAX_TAKE_SECONDS / CHUNK_FRAMES as f64).ceil() as usize + 1
+}

@@ -1,0 +1,147 @@
+//! What the engine tells the editor: one snapshot, replaced as a whole.
+
+use std::{path::PathBuf, sync::Arc};
+
+/// Everything the editor shows about one instance, but for the live numbers in [`super::Signals`].
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    pub model: ModelStatus,
+    pub phase: Phase,
+    /// What was heard, at its place in the song.
+    pub captured: Arc<Waveform>,
+    /// The newest take, complete or not.
+    pub take: Option<TakeStatus>,
+    /// The last thing the user should read.
+    pub notice: Option<Notice>,
+}
+
+/// Whether there is a model to compose with.
+#[derive(Debug, Clone, Default)]
+pub enum ModelStatus {
+    /// Nobody has looked yet.
+    #[default]
+    Unknown,
+    Loading {
+        name: String,
+    },
+    Ready(Arc<PackSummary>),
+    /// No pack was found, or it could not be used; in words, with what to do.
+    Unavailable {
+        reason: String,
+    },
+}
+
+/// A loaded pack in a few facts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PackSummary {
+    pub name: String,
+    pub licence: String,
+    pub folder: PathBuf,
+    pub n_parameters: usize,
+    /// Size of the weights in memory.
+    pub n_bytes: usize,
+    pub sample_rate: u32,
+    /// Audio frames per token of the level that composes.
+    pub hop: usize,
+    /// Longest prime the model can listen to, in seconds.
+    pub max_prime_seconds: f64,
+    pub labels: Labels,
+}
+
+/// Names by id. Id 0 is "unknown" in every pack.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Labels {
+    pub artists: Vec<String>,
+    pub genres: Vec<String>,
+    /// The genre id that goes with each artist id, where the pack says so.
+    pub genre_of_artist: Vec<Option<u32>>,
+}
+
+/// What the engine is doing for this instance.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Phase {
+    #[default]
+    Idle,
+    /// Other instances come first.
+    Queued {
+        n_ahead: usize,
+    },
+    Composing(Progress),
+}
+
+/// How far a continuation has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Progress {
+    pub stage: Stage,
+    /// Seconds of new audio that can be heard already.
+    pub seconds_done: f64,
+    pub seconds_total: f64,
+    /// Seconds of new audio per second of work since the request.
+    pub realtime_factor: f64,
+    /// Honest guess; none before there is something to go by.
+    pub remaining_seconds: Option<f64>,
+}
+
+/// Where in the work a continuation is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// Turning the prime into codes.
+    #[default]
+    Encoding,
+    /// The prior reads the prime.
+    Prefilling,
+    /// New codes are written and decoded.
+    Generating,
+}
+
+/// Peaks of some audio at its place in the song.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Waveform {
+    /// Song position of the first peak, in frames at `rate`.
+    pub start_frame: i64,
+    pub rate: f64,
+    pub frames_per_peak: usize,
+    /// Lowest and highest sample of each stretch.
+    pub peaks: Vec<[f32; 2]>,
+}
+
+impl Waveform {
+    /// Song position just after the last peak, in frames.
+    pub fn end_frame(&self) -> i64 {
+        self.start_frame + (self.peaks.len() * self.frames_per_peak) as i64
+    }
+}
+
+/// A take as far as it exists.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TakeStatus {
+    pub number: u64,
+    pub artist: String,
+    pub genre: String,
+    pub seed: u64,
+    pub waveform: Arc<Waveform>,
+    /// Song frame where the prime ends and the take begins.
+    pub seam_frame: i64,
+    /// Wanted length, in seconds.
+    pub length_seconds: f64,
+    pub is_complete: bool,
+    /// From the request to the first frame that could be heard.
+    pub first_frame_ms: Option<f64>,
+    pub realtime_factor: f64,
+}
+
+/// Something the user should read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub severity: Severity,
+    pub text: String,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// What was asked for did not happen.
+    Error,
+}

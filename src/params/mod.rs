@@ -1,0 +1,210 @@
+//! One table of everything the host can see, automate and save: ids, ranges, and text both ways.
+//!
+//! Values are plain (not normalised) `f64`; VST3 maps them to 0..1 through [`Param::normalised`]. Ids are
+//! saved in projects, so a number is never used twice; they stay below 2^31 and are the same in each format.
+
+mod state;
+mod text;
+
+pub use state::{StateError, load_state, save_state};
+pub use text::{parse, text};
+
+/// Index into [`TABLE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum ParamId {
+    Continue,
+    Stop,
+    Artist,
+    Genre,
+    PrimeSeconds,
+    LengthSeconds,
+    Temperature,
+    TopP,
+    Seed,
+    DryWet,
+    OutputGain,
+    FollowTransport,
+    Bypass,
+}
+
+/// How a value reads and moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Something happens when it rises past one half; it falls back by itself.
+    Trigger,
+    /// A row of the pack's artist table.
+    Artist,
+    /// A row of the pack's genre table.
+    Genre,
+    Seconds,
+    Number,
+    Whole,
+    /// 0 to 1, shown as per cent.
+    Percent,
+    Decibels,
+    OnOff,
+    /// The host's bypass switch.
+    Bypass,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Param {
+    /// What hosts and saved states call it.
+    pub host_id: u32,
+    pub name: &'static str,
+    pub min: f64,
+    pub max: f64,
+    pub default: f64,
+    pub kind: Kind,
+    /// What it does to the sound, for a tooltip.
+    pub help: &'static str,
+}
+
+/// Number of parameters.
+pub const N_PARAMS: usize = 13;
+
+/// Values of all parameters, in the table's order.
+pub type Values = [f64; N_PARAMS];
+
+const fn param(
+    host_id: u32,
+    name: &'static str,
+    (min, max, default): (f64, f64, f64),
+    kind: Kind,
+    help: &'static str,
+) -> Param {
+    Param { host_id, name, min, max, default, kind, help }
+}
+
+/// Every parameter, in [`ParamId`]'s order.
+#[rustfmt::skip]
+pub static TABLE: [Param; N_PARAMS] = [
+    param(1, "Continue", (0.0, 1.0, 0.0), Kind::Trigger, "Composes on from the playhead, or from the end of what was heard."),
+    param(2, "Stop", (0.0, 1.0, 0.0), Kind::Trigger, "Stops composing. What exists stays and can be heard."),
+    param(3, "Artist", (0.0, 8191.0, 0.0), Kind::Artist, "Whose manner the continuation takes on."),
+    param(4, "Genre", (0.0, 1023.0, 0.0), Kind::Genre, "The kind of music the model believes it is hearing."),
+    param(5, "Prime", (0.5, 30.0, 2.5), Kind::Seconds, "How much of the recording is listened to. Longer keeps closer to it, as far as the model's window reaches."),
+    param(6, "Length", (1.0, 300.0, 10.0), Kind::Seconds, "How much new music is composed."),
+    param(7, "Temperature", (0.1, 1.5, 0.95), Kind::Number, "Low is safe and repeats itself, high is daring and noisier."),
+    param(8, "Top-p", (0.05, 1.0, 0.92), Kind::Number, "Keeps only the likeliest sounds that together have this probability. 1 keeps all."),
+    param(9, "Seed", (0.0, 65_535.0, 1.0), Kind::Whole, "The same seed, style and recording give the same take."),
+    param(10, "Dry/Wet", (0.0, 1.0, 1.0), Kind::Percent, "How far a sounding take replaces the input. Where there is no take, the input always passes."),
+    param(11, "Output", (-60.0, 12.0, 0.0), Kind::Decibels, "Level of everything that leaves the plugin."),
+    param(12, "Follow transport", (0.0, 1.0, 1.0), Kind::OnOff, "On: takes play at their place in the song. Off: they play as soon as they are composed."),
+    param(13, "Bypass", (0.0, 1.0, 0.0), Kind::Bypass, "The input passes untouched."),
+];
+
+/// The values a fresh instance starts with.
+pub fn defaults() -> Values {
+    TABLE.map(|p| p.default)
+}
+
+impl ParamId {
+    /// All ids, in the table's order.
+    pub const ALL: [ParamId; N_PARAMS] = [
+        ParamId::Continue,
+        ParamId::Stop,
+        ParamId::Artist,
+        ParamId::Genre,
+        ParamId::PrimeSeconds,
+        ParamId::LengthSeconds,
+        ParamId::Temperature,
+        ParamId::TopP,
+        ParamId::Seed,
+        ParamId::DryWet,
+        ParamId::OutputGain,
+        ParamId::FollowTransport,
+        ParamId::Bypass,
+    ];
+
+    /// The parameter that hosts know by this number.
+    pub fn from_host_id(host_id: u32) -> Option<ParamId> {
+        Self::ALL.into_iter().find(|id| id.param().host_id == host_id)
+    }
+
+    /// Position in the table.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Its row of the table.
+    pub fn param(self) -> &'static Param {
+        &TABLE[self.index()]
+    }
+}
+
+impl Param {
+    /// Brings any number into the range; whole-numbered kinds are rounded, nonsense becomes the default.
+    pub fn sane(&self, value: f64) -> f64 {
+        if value.is_nan() {
+            return self.default;
+        }
+        let value = value.clamp(self.min, self.max);
+        if self.n_steps() > 0 { value.round() } else { value }
+    }
+
+    /// Plain value to 0..1.
+    pub fn normalised(&self, value: f64) -> f64 {
+        ((value - self.min) / (self.max - self.min)).clamp(0.0, 1.0)
+    }
+
+    /// 0..1 to a plain value.
+    pub fn plain(&self, normalised: f64) -> f64 {
+        self.sane(self.min + normalised.clamp(0.0, 1.0) * (self.max - self.min))
+    }
+
+    /// Steps between the lowest and the highest value; 0 for a continuous range.
+    pub fn n_steps(&self) -> u32 {
+        match self.kind {
+            Kind::Seconds | Kind::Number | Kind::Percent | Kind::Decibels => 0,
+            _ => (self.max - self.min) as u32,
+        }
+    }
+
+    /// Unit shown beside the value, if the text does not carry it.
+    pub fn unit(&self) -> &'static str {
+        match self.kind {
+            Kind::Seconds => "s",
+            Kind::Percent => "%",
+            Kind::Decibels => "dB",
+            _ => "",
+        }
+    }
+
+    /// Whether it is an act and not a setting: never saved, always back at 0.
+    pub fn is_trigger(&self) -> bool {
+        self.kind == Kind::Trigger
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_table_rows_are_in_the_same_order() {
+        for (i, id) in ParamId::ALL.into_iter().enumerate() {
+            assert_eq!(id.index(), i);
+            assert_eq!(ParamId::from_host_id(id.param().host_id), Some(id));
+        }
+    }
+
+    #[test]
+    fn every_default_lies_in_its_range_and_survives_normalising() {
+        for p in &TABLE {
+            assert_eq!(p.sane(p.default), p.default, "{}", p.name);
+            assert!((p.plain(p.normalised(p.default)) - p.default).abs() < 1e-9, "{}", p.name);
+        }
+    }
+
+    #[test]
+    fn nonsense_values_become_sane_ones() {
+        for p in &TABLE {
+            assert_eq!(p.sane(f64::NAN), p.default);
+            assert_eq!(p.sane(f64::INFINITY), p.max);
+            assert_eq!(p.sane(f64::NEG_INFINITY), p.min);
+        }
+    }
+}

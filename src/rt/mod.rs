@@ -1,0 +1,135 @@
+//! The audio thread: hears the input, plays takes at their place, mixes and meters.
+//!
+//! Everything was allocated before; processing moves samples and looks at atomics. It knows no host, no
+//! parameter table and no network. An offline render is the one case that may wait, and only for audio that
+//! was promised.
+
+mod capture;
+mod clock;
+mod mix;
+mod playback;
+mod slot;
+mod wait;
+
+use std::sync::Arc;
+
+use crate::link::{AudioEnds, Settings, Signals, Transport};
+use capture::Capture;
+use clock::Clock;
+use mix::{Mixer, peak};
+use playback::Playback;
+use wait::Patience;
+
+/// How the next frames are to be mixed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Controls {
+    /// How far a sounding take replaces the input, 0 to 1.
+    pub dry_wet: f32,
+    /// Linear gain of the output.
+    pub output_gain: f32,
+    /// Whether takes keep their place in the song; else they sound as soon as they exist.
+    pub follow_transport: bool,
+    pub bypass: bool,
+    /// The host renders faster or slower than real time and would rather wait than miss a take.
+    pub offline: bool,
+}
+
+impl Default for Controls {
+    fn default() -> Self {
+        Self {
+            dry_wet: 1.0,
+            output_gain: 1.0,
+            follow_transport: true,
+            bypass: false,
+            offline: false,
+        }
+    }
+}
+
+/// Everything the audio thread owns for one instance.
+pub struct AudioSide {
+    signals: Arc<Signals>,
+    clock: Clock,
+    capture: Capture,
+    playback: Playback,
+    mixer: Mixer,
+    patience: Patience,
+    asked: Option<Settings>,
+    asked_to_stop: bool,
+}
+
+impl AudioSide {
+    /// Allocates; not for the audio thread.
+    pub fn new(ends: AudioEnds) -> Self {
+        let rate = ends.signals.rate();
+        Self {
+            clock: Clock::new(rate),
+            capture: Capture::new(ends.capture),
+            playback: Playback::new(ends.playback, rate),
+            mixer: Mixer::new(rate),
+            patience: Patience::default(),
+            asked: None,
+            asked_to_stop: false,
+            signals: ends.signals,
+        }
+    }
+
+    /// Asks for a continuation from the next frame on.
+    pub fn ask_continue(&mut self, settings: Settings) {
+        self.asked = Some(settings);
+    }
+
+    /// Asks the engine to stop composing.
+    pub fn ask_stop(&mut self) {
+        self.asked_to_stop = true;
+    }
+
+    /// Forgets fades and half-made requests; takes and what was heard stay.
+    pub fn reset(&mut self) {
+        self.asked = None;
+        self.asked_to_stop = false;
+        self.mixer.settle();
+    }
+
+    /// Processes a stretch of audio in place; `transport` is that of its first frame.
+    ///
+    /// Realtime-safe unless `controls.offline`, when it may wait for audio that was promised.
+    pub fn process(
+        &mut self,
+        left: &mut [f32],
+        right: &mut [f32],
+        transport: &Transport,
+        controls: &Controls,
+    ) {
+        let n_frames = left.len().min(right.len());
+        let place = self.clock.place(transport, controls.follow_transport);
+        let on_arrival = place.free && !controls.offline;
+        if let Some(settings) = self.asked.take() {
+            let id = self.signals.ask();
+            if !self.capture.ask_continue(place.frame, settings, id, on_arrival) {
+                self.signals.settle(id);
+            }
+        }
+        if std::mem::take(&mut self.asked_to_stop) {
+            self.capture.ask_stop();
+        }
+
+        let input_peaks = [peak(left), peak(right)];
+        self.capture.hear(left, right, place);
+        self.playback.receive(place.frame, self.signals.lowest_take());
+        if controls.offline && place.rolling {
+            self.patience.wait(&mut self.playback, &self.signals, place.frame, n_frames);
+        }
+        self.mixer.aim(controls);
+        for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).enumerate() {
+            let frame = place.rolling.then(|| place.frame.saturating_add(i as i64));
+            let (take, presence) = self.playback.next(frame);
+            [*l, *r] = self.mixer.mix([*l, *r], take, presence);
+        }
+
+        self.clock.advance(place, n_frames);
+        let moved = if place.rolling { n_frames as i64 } else { 0 };
+        self.signals.set_playhead(place.frame.saturating_add(moved), place.rolling, place.free);
+        self.signals.raise_peaks(input_peaks, [peak(left), peak(right)]);
+    }
+}
