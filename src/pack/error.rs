@@ -20,23 +20,14 @@ pub enum PackError {
 
     /// `pack.json` is not JSON, or not this JSON.
     #[error("{path:?}, line {line}, column {column}: {problem}")]
-    Json {
-        path: PathBuf,
-        line: usize,
-        column: usize,
-        problem: String,
-    },
+    Json { path: PathBuf, line: usize, column: usize, problem: String },
 
     /// Written for another Encore.
     #[error(
         "{path:?} has format_version {found}, but this Encore reads version {supported}; \
          use the Encore that the pack was made for, or convert the model again"
     )]
-    Version {
-        path: PathBuf,
-        found: u64,
-        supported: u64,
-    },
+    Version { path: PathBuf, found: u64, supported: u64 },
 
     /// The manifest contradicts itself or describes something that cannot be built.
     #[error("{path:?} is not usable: {problem}")]
@@ -54,21 +45,13 @@ pub enum PackError {
 
     /// Cut short, or replaced.
     #[error("{path:?} has {found} bytes, but pack.json says {expected}; copy the pack again")]
-    Size {
-        path: PathBuf,
-        found: u64,
-        expected: u64,
-    },
+    Size { path: PathBuf, found: u64, expected: u64 },
 
     /// Damaged, or replaced.
     #[error(
         "{path:?} is damaged: its SHA-256 is {found}, but pack.json says {expected}; copy the pack again"
     )]
-    Hash {
-        path: PathBuf,
-        found: String,
-        expected: String,
-    },
+    Hash { path: PathBuf, found: String, expected: String },
 
     /// Not safetensors, or not all of it.
     #[error("{path:?} is not a usable safetensors file: {problem}")]
@@ -82,21 +65,11 @@ pub enum PackError {
     #[error(
         "{path:?}: tensor {name:?} is {found:?}, but the shapes in pack.json call for {expected:?}"
     )]
-    Shape {
-        path: PathBuf,
-        name: String,
-        found: Vec<usize>,
-        expected: Vec<usize>,
-    },
+    Shape { path: PathBuf, name: String, found: Vec<usize>, expected: Vec<usize> },
 
     /// A level that this pack has no network for.
     #[error("{path:?} has no {what} for level {level}; it has {}", list(.available))]
-    NoSuchLevel {
-        path: PathBuf,
-        what: &'static str,
-        level: usize,
-        available: Vec<usize>,
-    },
+    NoSuchLevel { path: PathBuf, what: &'static str, level: usize, available: Vec<usize> },
 
     /// The file is sound, but the network refused it.
     #[error("{path:?}: {source}")]

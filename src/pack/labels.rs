@@ -75,10 +75,7 @@ impl Labels {
         self.genre_of_artist.iter().find_map(|(artist, genre)| {
             let unknown = [self.artist_id(artist).err(), self.genre_id(genre).err()];
             let unknown = unknown.into_iter().flatten().next()?;
-            Some(format!(
-                "genre_of_artist names an unknown {}: {:?}",
-                unknown.kind, unknown.name
-            ))
+            Some(format!("genre_of_artist names an unknown {}: {:?}", unknown.kind, unknown.name))
         })
     }
 }
@@ -90,11 +87,7 @@ fn id(kind: &'static str, names: &[String], wanted: &str) -> Result<u32, Unknown
         None => {
             let close = find(names, &key).into_iter().take(MAX_SUGGESTIONS);
             let close = close.map(|(_, name)| name.to_owned()).collect();
-            Err(UnknownLabel {
-                kind,
-                name: wanted.to_owned(),
-                close,
-            })
+            Err(UnknownLabel { kind, name: wanted.to_owned(), close })
         }
     }
 }
@@ -102,9 +95,8 @@ fn id(kind: &'static str, names: &[String], wanted: &str) -> Result<u32, Unknown
 fn find<'a>(names: &'a [String], query: &str) -> Vec<(u32, &'a str)> {
     let query = query.trim().to_lowercase();
     let numbered = || (0u32..).zip(names.iter().map(String::as_str));
-    let containing: Vec<_> = numbered()
-        .filter(|(_, name)| name.to_lowercase().contains(&query))
-        .collect();
+    let containing: Vec<_> =
+        numbered().filter(|(_, name)| name.to_lowercase().contains(&query)).collect();
     if !containing.is_empty() {
         return containing;
     }
@@ -152,18 +144,12 @@ mod tests {
 
         assert_eq!(unknown.close, ["Hearthside"]);
         let sentence = unknown.to_string();
-        assert_eq!(
-            sentence,
-            "the pack has no artist \"Harthside\"; did you mean \"Hearthside\"?"
-        );
+        assert_eq!(sentence, "the pack has no artist \"Harthside\"; did you mean \"Hearthside\"?");
     }
 
     #[test]
     fn something_else_entirely_gets_no_suggestion() {
-        assert_eq!(
-            labels().genre_id("xyzzy").unwrap_err().close,
-            Vec::<String>::new()
-        );
+        assert_eq!(labels().genre_id("xyzzy").unwrap_err().close, Vec::<String>::new());
     }
 
     #[test]

@@ -83,23 +83,13 @@ impl Manifest {
             return Some("the name is empty".into());
         }
         if !(8_000..=192_000).contains(&self.sample_rate) {
-            return Some(format!(
-                "sample_rate is {} Hz (8000 to 192000)",
-                self.sample_rate
-            ));
+            return Some(format!("sample_rate is {} Hz (8000 to 192000)", self.sample_rate));
         }
-        (self
-            .vqvae
-            .problem()
-            .map(|problem| format!("the VQ-VAE: {problem}")))
-        .or_else(|| self.priors_problem())
-        .or_else(|| self.labels.problem())
-        .or_else(|| {
-            self.sampling
-                .problem()
-                .map(|problem| format!("sampling: {problem}"))
-        })
-        .or_else(|| self.files_problem())
+        (self.vqvae.problem().map(|problem| format!("the VQ-VAE: {problem}")))
+            .or_else(|| self.priors_problem())
+            .or_else(|| self.labels.problem())
+            .or_else(|| self.sampling.problem().map(|problem| format!("sampling: {problem}")))
+            .or_else(|| self.files_problem())
     }
 
     /// Names of the files that hold weights.
@@ -114,10 +104,7 @@ impl Manifest {
             if let Some(problem) = prior.problem().or_else(|| self.mismatch(&prior.config)) {
                 return Some(format!("the prior of level {level}: {problem}"));
             }
-            if self.priors[..i]
-                .iter()
-                .any(|other| other.config.level == level)
-            {
+            if self.priors[..i].iter().any(|other| other.config.level == level) {
                 return Some(format!("two priors for level {level}"));
             }
         }
@@ -155,10 +142,7 @@ impl Manifest {
     }
 
     fn files_problem(&self) -> Option<String> {
-        if let Some(name) = self
-            .weight_files()
-            .find(|name| !self.files.contains_key(*name))
-        {
+        if let Some(name) = self.weight_files().find(|name| !self.files.contains_key(*name)) {
             return Some(format!("{name:?} has no size and SHA-256 under \"files\""));
         }
         self.files.iter().find_map(|(name, file)| {
@@ -186,12 +170,8 @@ impl VqvaeEntry {
                 ));
             }
         }
-        let deepest = config
-            .depth
-            .saturating_mul(config.multipliers.iter().copied().max()?);
-        let widest = config
-            .width
-            .saturating_mul(config.multipliers.iter().copied().max()?);
+        let deepest = config.depth.saturating_mul(config.multipliers.iter().copied().max()?);
+        let widest = config.width.saturating_mul(config.multipliers.iter().copied().max()?);
         too_large("emb_width", config.emb_width, 1 << 16)
             .or_else(|| too_large("l_bins", config.l_bins, 1 << 20))
             .or_else(|| too_large("width times the largest multiplier", widest, 1 << 16))
@@ -244,10 +224,7 @@ impl Sampling {
                 self.prime_seconds, self.total_seconds
             ))
         } else if !share(self.hop_fraction) {
-            Some(format!(
-                "hop_fraction is {} (above 0, at most 1)",
-                self.hop_fraction
-            ))
+            Some(format!("hop_fraction is {} (above 0, at most 1)", self.hop_fraction))
         } else {
             None
         }
@@ -269,9 +246,7 @@ fn dilation_problem(config: &VqvaeConfig, deepest: usize) -> Option<String> {
         return Some("dilation_cycle is 0".into());
     }
     let n_powers = deepest.min(config.dilation_cycle.unwrap_or(deepest)) as u32;
-    let largest = config
-        .dilation_growth_rate
-        .checked_pow(n_powers.saturating_sub(1));
+    let largest = config.dilation_growth_rate.checked_pow(n_powers.saturating_sub(1));
     let sound = largest.is_some_and(|dilation| dilation <= 1 << 20);
     (!sound).then(|| format!("dilations grow beyond {} in {n_powers} blocks", 1 << 20))
 }

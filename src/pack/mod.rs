@@ -28,7 +28,7 @@ pub use labels::{Labels, UnknownLabel};
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
 pub use search::{find_packs, search_path};
 
-use crate::jukebox::PriorConfig;
+use crate::jukebox::{JukeboxError, Prior, PriorConfig, Vqvae};
 use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
 
 /// The file that makes a folder a pack.
@@ -58,16 +58,10 @@ impl Pack {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 PackError::NotAPack { path: dir.into() }
             }
-            _ => PackError::Io {
-                path: path.clone(),
-                source,
-            },
+            _ => PackError::Io { path: path.clone(), source },
         })?;
         let manifest = parse(&path, &text)?;
-        let pack = Self {
-            dir: dir.into(),
-            manifest,
-        };
+        let pack = Self { dir: dir.into(), manifest };
         for (file, stated) in &pack.manifest.files {
             let path = pack.dir.join(file);
             weights::check_size(&path, &fs::metadata(&path), stated)?;
@@ -104,12 +98,7 @@ impl Pack {
 
     /// The coarsest level that the VQ-VAE has.
     pub fn top_level(&self) -> usize {
-        self.manifest
-            .vqvae
-            .levels_present
-            .last()
-            .copied()
-            .unwrap_or(0)
+        self.manifest.vqvae.levels_present.last().copied().unwrap_or(0)
     }
 
     /// Frames per token of a level that the VQ-VAE has.
@@ -119,12 +108,7 @@ impl Pack {
             return Ok(vqvae.config.hop(level));
         }
         let available = vqvae.levels_present.clone();
-        Err(PackError::NoSuchLevel {
-            path: self.dir.clone(),
-            what: "VQ-VAE",
-            level,
-            available,
-        })
+        Err(PackError::NoSuchLevel { path: self.dir.clone(), what: "VQ-VAE", level, available })
     }
 
     /// Shape of the prior that writes `level`.
@@ -137,16 +121,8 @@ impl Pack {
     /// Covers the hashes of its files and the shapes of its networks, because the same weights with
     /// another number of heads write other codes; not its name, labels or recommended sampling.
     pub fn hash(&self) -> String {
-        let Manifest {
-            vqvae,
-            priors,
-            files,
-            ..
-        } = &self.manifest;
-        let files: Vec<_> = files
-            .iter()
-            .map(|(name, file)| (name, &file.sha256))
-            .collect();
+        let Manifest { vqvae, priors, files, .. } = &self.manifest;
+        let files: Vec<_> = files.iter().map(|(name, file)| (name, &file.sha256)).collect();
         let networks = serde_json::json!([files, vqvae, priors]);
         hex(&Sha256::digest(networks.to_string()))
     }
@@ -154,9 +130,7 @@ impl Pack {
     /// Numbers in all of its networks.
     pub fn parameters(&self) -> u64 {
         let Manifest { vqvae, priors, .. } = &self.manifest;
-        let priors = priors
-            .iter()
-            .map(|prior| n_parameters(&prior_tensors(&prior.config)));
+        let priors = priors.iter().map(|prior| n_parameters(&prior_tensors(&prior.config)));
         n_parameters(&vqvae_tensors(&vqvae.config, &vqvae.levels_present)) + priors.sum::<u64>()
     }
 
@@ -185,6 +159,25 @@ impl Pack {
         Ok(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
     }
 
+    /// Reads the VQ-VAE, with all levels that the pack has of it.
+    pub fn load_vqvae(&self) -> Result<Vqvae, PackError> {
+        let VqvaeEntry { file, levels_present, config } = &self.manifest.vqvae;
+        let weights = self.load_weights(file)?;
+        Vqvae::load(config, levels_present, weights).map_err(self.refused(file))
+    }
+
+    /// Reads the prior that writes `level`.
+    pub fn load_prior(&self, level: usize) -> Result<Prior, PackError> {
+        let PriorEntry { file, config } = self.prior_entry(level)?;
+        let weights = self.load_weights(file)?;
+        Prior::load(config, weights).map_err(self.refused(file))
+    }
+
+    fn refused(&self, file: &str) -> impl FnOnce(JukeboxError) -> PackError {
+        let path = self.dir.join(file);
+        move |source| PackError::Network { path, source }
+    }
+
     /// What a file must hold: networks may share one.
     fn tensors_in(&self, file: &str) -> Vec<TensorShape> {
         let Manifest { vqvae, priors, .. } = &self.manifest;
@@ -200,18 +193,10 @@ impl Pack {
 
     fn prior_entry(&self, level: usize) -> Result<&PriorEntry, PackError> {
         let priors = &self.manifest.priors;
-        priors
-            .iter()
-            .find(|prior| prior.config.level == level)
-            .ok_or_else(|| {
-                let available = priors.iter().map(|prior| prior.config.level).collect();
-                PackError::NoSuchLevel {
-                    path: self.dir.clone(),
-                    what: "prior",
-                    level,
-                    available,
-                }
-            })
+        priors.iter().find(|prior| prior.config.level == level).ok_or_else(|| {
+            let available = priors.iter().map(|prior| prior.config.level).collect();
+            PackError::NoSuchLevel { path: self.dir.clone(), what: "prior", level, available }
+        })
     }
 }
 
@@ -230,29 +215,15 @@ fn parse(path: &Path, text: &[u8]) -> Result<Manifest, PackError> {
     let AnyVersion { format_version } = serde_json::from_slice(text).map_err(json)?;
     if format_version != FORMAT_VERSION {
         let (found, supported) = (format_version, FORMAT_VERSION);
-        return Err(PackError::Version {
-            path: path.into(),
-            found,
-            supported,
-        });
+        return Err(PackError::Version { path: path.into(), found, supported });
     }
     let manifest: Manifest = serde_json::from_slice(text).map_err(json)?;
-    let names = manifest
-        .files
-        .keys()
-        .map(String::as_str)
-        .chain(manifest.weight_files());
+    let names = manifest.files.keys().map(String::as_str).chain(manifest.weight_files());
     if let Some(name) = names.into_iter().find(|name| leaves_folder(name)) {
-        return Err(PackError::FileName {
-            path: path.into(),
-            name: name.into(),
-        });
+        return Err(PackError::FileName { path: path.into(), name: name.into() });
     }
     match manifest.problem() {
-        Some(problem) => Err(PackError::Config {
-            path: path.into(),
-            problem,
-        }),
+        Some(problem) => Err(PackError::Config { path: path.into(), problem }),
         None => Ok(manifest),
     }
 }

@@ -24,12 +24,8 @@ pub fn search_path(binary: Option<&Path>) -> Vec<PathBuf> {
 }
 
 fn folders(variable: Option<&OsStr>, binary: Option<&Path>, data: Option<&Path>) -> Vec<PathBuf> {
-    let named = variable
-        .map(|list| std::env::split_paths(list).collect())
-        .unwrap_or_else(Vec::new);
-    let above = binary
-        .into_iter()
-        .flat_map(|b| b.ancestors().skip(1).take(1 + MAX_ANCESTORS));
+    let named = variable.map(|list| std::env::split_paths(list).collect()).unwrap_or_else(Vec::new);
+    let above = binary.into_iter().flat_map(|b| b.ancestors().skip(1).take(1 + MAX_ANCESTORS));
     let beside = above.flat_map(|folder| BESIDE_BINARY.map(|name| folder.join(name)));
     let own = data.map(|data| data.join("encore").join("models"));
     named
@@ -49,10 +45,7 @@ fn packs_in(folders: &[PathBuf]) -> Vec<PathBuf> {
             vec![folder.clone()]
         } else {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            entries
-                .map(|entry| entry.path())
-                .filter(|path| is_pack(path))
-                .collect()
+            entries.map(|entry| entry.path()).filter(|path| is_pack(path)).collect()
         };
         packs.sort();
         for pack in packs {
@@ -80,18 +73,13 @@ mod tests {
 
         let folders = folders(
             Some(&named),
-            Some(Path::new(
-                "/opt/Encore.vst3/Contents/x86_64-linux/Encore.so",
-            )),
+            Some(Path::new("/opt/Encore.vst3/Contents/x86_64-linux/Encore.so")),
             Some(Path::new("/home/me/data")),
         );
 
         assert_eq!(folders[..2], [PathBuf::from("/a"), PathBuf::from("/b")]);
         assert!(folders.contains(&"/opt/Encore.vst3/Contents/Resources/models".into()));
-        assert_eq!(
-            folders.last(),
-            Some(&PathBuf::from("/home/me/data/encore/models"))
-        );
+        assert_eq!(folders.last(), Some(&PathBuf::from("/home/me/data/encore/models")));
     }
 
     #[test]
@@ -103,12 +91,7 @@ mod tests {
         make_pack(&many.join("a"));
         std::fs::create_dir(many.join("empty")).unwrap();
 
-        let packs = packs_in(&[
-            one.clone(),
-            many.clone(),
-            dir.path().join("gone"),
-            one.clone(),
-        ]);
+        let packs = packs_in(&[one.clone(), many.clone(), dir.path().join("gone"), one.clone()]);
 
         assert_eq!(packs, [one, many.join("a"), many.join("b")]);
     }

@@ -64,10 +64,7 @@ pub fn prior_tensors(config: &PriorConfig) -> Vec<TensorShape> {
 
 /// Numbers in these tensors.
 pub fn n_parameters(tensors: &[TensorShape]) -> u64 {
-    tensors
-        .iter()
-        .map(|tensor| tensor.shape.iter().map(|n| *n as u64).product::<u64>())
-        .sum()
+    tensors.iter().map(|tensor| tensor.shape.iter().map(|n| *n as u64).product::<u64>()).sum()
 }
 
 #[derive(Default)]
@@ -75,10 +72,7 @@ struct List(Vec<TensorShape>);
 
 impl List {
     fn add(&mut self, name: impl Into<String>, shape: impl Into<Vec<usize>>) {
-        self.0.push(TensorShape {
-            name: name.into(),
-            shape: shape.into(),
-        });
+        self.0.push(TensorShape { name: name.into(), shape: shape.into() });
     }
 
     /// A convolution over time, weights `(out, in, k)`.
@@ -113,21 +107,11 @@ impl List {
         let width = config.width * config.multipliers[level];
         let mut n_in = if block == 0 { 1 } else { config.emb_width };
         for i in 0..config.downs_t[block] {
-            self.conv(
-                format!("{at}.{i}.0"),
-                width,
-                n_in,
-                2 * config.strides_t[block],
-            );
+            self.conv(format!("{at}.{i}.0"), width, n_in, 2 * config.strides_t[block]);
             self.residual_stack(&format!("{at}.{i}.1"), config, level);
             n_in = width;
         }
-        self.conv(
-            format!("{at}.{}", config.downs_t[block]),
-            config.emb_width,
-            n_in,
-            3,
-        );
+        self.conv(format!("{at}.{}", config.downs_t[block]), config.emb_width, n_in, 3);
     }
 
     fn decoder_block(&mut self, config: &VqvaeConfig, level: usize, block: usize) {
@@ -168,10 +152,7 @@ mod tests {
 
     #[test]
     fn the_released_vqvae_has_as_many_parameters_as_the_original() {
-        assert_eq!(
-            n_parameters(&vqvae_tensors(&released(), &[0, 1, 2])),
-            1_485_763 + 393_216
-        );
+        assert_eq!(n_parameters(&vqvae_tensors(&released(), &[0, 1, 2])), 1_485_763 + 393_216);
     }
 
     #[test]

@@ -45,10 +45,7 @@ fn read_tensors(
     file: &mut Hashed,
     wanted: &[TensorShape],
 ) -> Result<HashMap<String, Tensor>, PackError> {
-    let malformed = |problem: String| PackError::Malformed {
-        path: path.into(),
-        problem,
-    };
+    let malformed = |problem: String| PackError::Malformed { path: path.into(), problem };
     let metadata = read_header(file).map_err(&malformed)?;
     check_shapes(path, &metadata, wanted)?;
     if metadata.data_len() as u64 != file.n_left {
@@ -68,10 +65,7 @@ fn read_tensors(
         };
         bytes.resize(info.data_offsets.1 - info.data_offsets.0, 0);
         file.read_exact(&mut bytes)
-            .map_err(|source| PackError::Io {
-                path: path.into(),
-                source,
-            })?;
+            .map_err(|source| PackError::Io { path: path.into(), source })?;
         if let Some(shape) = shapes.get(name.as_str()) {
             let tensor = to_f32(&bytes, info.dtype, shape)
                 .map_err(|problem| malformed(format!("tensor {name:?}: {problem}")))?;
@@ -83,8 +77,7 @@ fn read_tensors(
 
 fn read_header(file: &mut Hashed) -> Result<Metadata, String> {
     let mut length = [0; 8];
-    file.read_exact(&mut length)
-        .map_err(|_| "it is too short to have a header".to_string())?;
+    file.read_exact(&mut length).map_err(|_| "it is too short to have a header".to_string())?;
     let n_bytes = u64::from_le_bytes(length);
     if n_bytes > file.n_left.min(MAX_HEADER_BYTES) {
         return Err(format!("its header claims {n_bytes} bytes"));
@@ -97,10 +90,7 @@ fn read_header(file: &mut Hashed) -> Result<Metadata, String> {
 fn check_shapes(path: &Path, metadata: &Metadata, wanted: &[TensorShape]) -> Result<(), PackError> {
     for TensorShape { name, shape } in wanted {
         let Some(info) = metadata.info(name) else {
-            return Err(PackError::MissingTensor {
-                path: path.into(),
-                name: name.clone(),
-            });
+            return Err(PackError::MissingTensor { path: path.into(), name: name.clone() });
         };
         if info.shape != *shape {
             return Err(PackError::Shape {
@@ -137,17 +127,10 @@ impl Hashed {
     fn open(path: &Path, stated: &FileEntry) -> Result<Self, PackError> {
         let file = File::open(path).map_err(|source| match source.kind() {
             ErrorKind::NotFound => PackError::MissingFile { path: path.into() },
-            _ => PackError::Io {
-                path: path.into(),
-                source,
-            },
+            _ => PackError::Io { path: path.into(), source },
         })?;
         check_size(path, &file.metadata(), stated)?;
-        Ok(Self {
-            file,
-            hash: Sha256::new(),
-            n_left: stated.bytes,
-        })
+        Ok(Self { file, hash: Sha256::new(), n_left: stated.bytes })
     }
 
     /// Reads what is left and compares the hash of everything with what was stated.
@@ -159,29 +142,18 @@ impl Hashed {
                 Ok(_) => {}
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(source) => {
-                    return Err(PackError::Io {
-                        path: path.into(),
-                        source,
-                    });
+                    return Err(PackError::Io { path: path.into(), source });
                 }
             }
         }
         let found = hex(&self.hash.finalize());
         if self.n_left > 0 {
             let found = stated.bytes - self.n_left; // it shrank while it was read
-            return Err(PackError::Size {
-                path: path.into(),
-                found,
-                expected: stated.bytes,
-            });
+            return Err(PackError::Size { path: path.into(), found, expected: stated.bytes });
         }
         if found != stated.sha256 {
             let expected = stated.sha256.clone();
-            return Err(PackError::Hash {
-                path: path.into(),
-                found,
-                expected,
-            });
+            return Err(PackError::Hash { path: path.into(), found, expected });
         }
         Ok(())
     }
@@ -189,9 +161,7 @@ impl Hashed {
 
 impl Read for Hashed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n_max = buffer
-            .len()
-            .min(usize::try_from(self.n_left).unwrap_or(usize::MAX));
+        let n_max = buffer.len().min(usize::try_from(self.n_left).unwrap_or(usize::MAX));
         let n_read = self.file.read(&mut buffer[..n_max])?;
         self.hash.update(&buffer[..n_read]);
         self.n_left -= n_read as u64;
@@ -207,17 +177,12 @@ pub(super) fn check_size(
 ) -> Result<(), PackError> {
     match found {
         Ok(found) if found.is_file() && found.len() == stated.bytes => Ok(()),
-        Ok(found) if found.is_file() => Err(PackError::Size {
-            path: path.into(),
-            found: found.len(),
-            expected: stated.bytes,
-        }),
+        Ok(found) if found.is_file() => {
+            Err(PackError::Size { path: path.into(), found: found.len(), expected: stated.bytes })
+        }
         Err(e) if e.kind() != ErrorKind::NotFound => {
             let source = io::Error::new(e.kind(), e.to_string());
-            Err(PackError::Io {
-                path: path.into(),
-                source,
-            })
+            Err(PackError::Io { path: path.into(), source })
         }
         _ => Err(PackError::MissingFile { path: path.into() }),
     }

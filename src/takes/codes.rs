@@ -10,14 +10,8 @@ use super::file::write_bytes;
 
 /// Writes the codes of one level.
 pub fn write_codes(path: &Path, level: usize, codes: &[u32]) -> Result<(), TakeError> {
-    let not_codes = |problem: String| TakeError::NotCodes {
-        path: path.into(),
-        problem,
-    };
-    let data: Vec<u8> = codes
-        .iter()
-        .flat_map(|code| i64::from(*code).to_le_bytes())
-        .collect();
+    let not_codes = |problem: String| TakeError::NotCodes { path: path.into(), problem };
+    let data: Vec<u8> = codes.iter().flat_map(|code| i64::from(*code).to_le_bytes()).collect();
     let tensor = TensorView::new(Dtype::I64, vec![1, codes.len()], &data)
         .map_err(|e| not_codes(e.to_string()))?;
     let bytes = serialize([(name(level), tensor)], None).map_err(|e| not_codes(e.to_string()))?;
@@ -26,18 +20,11 @@ pub fn write_codes(path: &Path, level: usize, codes: &[u32]) -> Result<(), TakeE
 
 /// Reads the codes of one level.
 pub fn read_codes(path: &Path, level: usize) -> Result<Vec<u32>, TakeError> {
-    let not_codes = |problem: String| TakeError::NotCodes {
-        path: path.into(),
-        problem,
-    };
+    let not_codes = |problem: String| TakeError::NotCodes { path: path.into(), problem };
     let bytes = std::fs::read(path).map_err(TakeError::read(path))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| not_codes(e.to_string()))?;
     let Ok(tensor) = file.tensor(&name(level)) else {
-        return Err(TakeError::NoLevel {
-            path: path.into(),
-            level,
-            available: levels_of(&file),
-        });
+        return Err(TakeError::NoLevel { path: path.into(), level, available: levels_of(&file) });
     };
     if tensor.dtype() != Dtype::I64 || tensor.shape().len() != 2 || tensor.shape()[0] != 1 {
         return Err(not_codes(format!(
@@ -48,10 +35,7 @@ pub fn read_codes(path: &Path, level: usize) -> Result<Vec<u32>, TakeError> {
         )));
     }
     let (values, _) = tensor.data().as_chunks::<8>();
-    let values = values
-        .iter()
-        .map(|bytes| i64::from_le_bytes(*bytes))
-        .enumerate();
+    let values = values.iter().map(|bytes| i64::from_le_bytes(*bytes)).enumerate();
     values
         .map(|(token_idx, value)| {
             let bad = |_| not_codes(format!("token {token_idx} of {} is {value}", name(level)));
@@ -63,18 +47,13 @@ pub fn read_codes(path: &Path, level: usize) -> Result<Vec<u32>, TakeError> {
 /// The levels that a file has codes of, finest first.
 pub fn levels_in(path: &Path) -> Result<Vec<usize>, TakeError> {
     let bytes = std::fs::read(path).map_err(TakeError::read(path))?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| TakeError::NotCodes {
-        path: path.into(),
-        problem: e.to_string(),
-    })?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|e| TakeError::NotCodes { path: path.into(), problem: e.to_string() })?;
     Ok(levels_of(&file))
 }
 
 fn levels_of(file: &SafeTensors) -> Vec<usize> {
-    let level = |name: &str| {
-        name.strip_prefix("codes_l")
-            .and_then(|level| level.parse().ok())
-    };
+    let level = |name: &str| name.strip_prefix("codes_l").and_then(|level| level.parse().ok());
     let mut levels: Vec<_> = file.names().into_iter().filter_map(level).collect();
     levels.sort_unstable();
     levels
@@ -107,10 +86,7 @@ mod tests {
 
         let error = read_codes(&path, 0).unwrap_err().to_string();
 
-        assert!(
-            error.ends_with("has no codes of level 0; it has level 2"),
-            "{error}"
-        );
+        assert!(error.ends_with("has no codes of level 0; it has level 2"), "{error}");
     }
 
     #[test]
@@ -121,20 +97,14 @@ mod tests {
 
         let error = read_codes(&path, 0).unwrap_err().to_string();
 
-        assert!(
-            error.contains("song.mp3") && error.contains("not a file of codes"),
-            "{error}"
-        );
+        assert!(error.contains("song.mp3") && error.contains("not a file of codes"), "{error}");
     }
 
     #[test]
     fn a_negative_code_is_refused_with_its_place() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("codes.safetensors");
-        let data: Vec<u8> = [3i64, -1]
-            .iter()
-            .flat_map(|code| code.to_le_bytes())
-            .collect();
+        let data: Vec<u8> = [3i64, -1].iter().flat_map(|code| code.to_le_bytes()).collect();
         let tensor = TensorView::new(Dtype::I64, vec![1, 2], &data).unwrap();
         std::fs::write(&path, serialize([("codes_l0", tensor)], None).unwrap()).unwrap();
 

@@ -20,11 +20,7 @@ pub enum TakeError {
 
     /// It ends before it should.
     #[error("{path:?} is cut short: it promises {expected} frames but has {found}")]
-    Truncated {
-        path: PathBuf,
-        found: usize,
-        expected: usize,
-    },
+    Truncated { path: PathBuf, found: usize, expected: usize },
 
     /// A sound file without sound.
     #[error("{path:?} has no audio in it (0 {what})")]
@@ -32,11 +28,7 @@ pub enum TakeError {
 
     /// A rate at which nothing is recorded.
     #[error("{path:?} has a sample rate of {rate_hz} Hz; {allowed} can be read")]
-    Rate {
-        path: PathBuf,
-        rate_hz: u32,
-        allowed: &'static str,
-    },
+    Rate { path: PathBuf, rate_hz: u32, allowed: &'static str },
 
     /// NaN or infinity in a file that was read.
     #[error("{path:?} has a sample that is not a number, at frame {frame_idx}; export it again")]
@@ -54,11 +46,7 @@ pub enum TakeError {
 
     /// Codes, but not of the level that was asked for.
     #[error("{path:?} has no codes of level {level}; it has {}", levels(.available))]
-    NoLevel {
-        path: PathBuf,
-        level: usize,
-        available: Vec<usize>,
-    },
+    NoLevel { path: PathBuf, level: usize, available: Vec<usize> },
 
     /// Not a recipe, or one from another Encore.
     #[error("{path:?} is not a recipe that this Encore can read: {problem}")]
@@ -84,17 +72,11 @@ impl TakeError {
     }
 
     pub(super) fn read(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Self::Read {
-            path: path.into(),
-            source,
-        }
+        move |source| Self::Read { path: path.into(), source }
     }
 
     pub(super) fn write(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |source| Self::Write {
-            path: path.into(),
-            source,
-        }
+        move |source| Self::Write { path: path.into(), source }
     }
 }
 
@@ -113,15 +95,8 @@ fn reason(e: &io::Error) -> String {
 }
 
 fn levels(levels: &[usize]) -> String {
-    let names: Vec<_> = levels
-        .iter()
-        .map(|level| format!("level {level}"))
-        .collect();
-    if names.is_empty() {
-        "none".into()
-    } else {
-        names.join(", ")
-    }
+    let names: Vec<_> = levels.iter().map(|level| format!("level {level}")).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 #[cfg(test)]

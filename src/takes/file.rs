@@ -52,10 +52,7 @@ mod tests {
     use super::*;
 
     fn names_in(dir: &Path) -> Vec<OsString> {
-        fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect()
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect()
     }
 
     #[test]
@@ -92,11 +89,6 @@ mod tests {
 
         let error = write_bytes(&dir.path().join("gone/take.wav"), b"").unwrap_err();
 
-        assert!(
-            error
-                .to_string()
-                .ends_with("there is no such file or folder"),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with("there is no such file or folder"), "{error}");
     }
 }

@@ -9,10 +9,7 @@ pub const SILENCE_DB: f64 = -60.0;
 
 /// The largest absolute value; 0 for no samples, NaN where there is one.
 pub fn peak(samples: &[f32]) -> f32 {
-    samples.iter().fold(
-        0.0,
-        |peak, x| if x.is_nan() { *x } else { x.abs().max(peak) },
-    )
+    samples.iter().fold(0.0, |peak, x| if x.is_nan() { *x } else { x.abs().max(peak) })
 }
 
 /// Root of the mean square, in dBFS (a full-scale square wave is 0); silence is negative infinity.
@@ -23,10 +20,7 @@ pub fn rms_db(samples: &[f32]) -> f64 {
 
 /// The largest difference between two samples that follow each other.
 pub fn largest_step(samples: &[f32]) -> f32 {
-    samples
-        .windows(2)
-        .map(|pair| (pair[1] - pair[0]).abs())
-        .fold(0.0, f32::max)
+    samples.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
 }
 
 /// The largest step onto any of these frames, the one onto the first of them included.
@@ -55,9 +49,7 @@ mod tests {
 
     #[test]
     fn a_square_wave_at_half_scale_is_minus_six_decibels() {
-        let square: Vec<f32> = (0..100)
-            .map(|i| if i % 2 == 0 { 0.5 } else { -0.5 })
-            .collect();
+        let square: Vec<f32> = (0..100).map(|i| if i % 2 == 0 { 0.5 } else { -0.5 }).collect();
 
         assert_eq!(peak(&square), 0.5);
         assert!((rms_db(&square) + 6.02).abs() < 0.01);

@@ -40,9 +40,6 @@ impl Take {
     /// Reads what [`Take::write`] wrote.
     pub fn read(codes: &Path, recipe: &Path) -> Result<Self, TakeError> {
         let recipe = Recipe::read(recipe)?;
-        Ok(Self {
-            codes: read_codes(codes, recipe.level)?,
-            recipe,
-        })
+        Ok(Self { codes: read_codes(codes, recipe.level)?, recipe })
     }
 }

@@ -35,9 +35,8 @@ const CONTINUATION: RGBColor = RGBColor(255, 180, 84);
 const RANGE_DB: f32 = 80.0;
 const FREQUENCIES_HZ: [f64; 9] = [100.0, 250.0, 500.0, 1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
 /// Steps that the seconds axis may have; the first that gives few enough labels is taken.
-const STEPS_SECONDS: [f64; 14] = [
-    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
-];
+const STEPS_SECONDS: [f64; 14] =
+    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
 /// Room for the words at the seam, in pixels.
 const SEAM_LABEL_WIDTH: i32 = 260;
 const MAX_TIME_LABELS: f64 = 15.0;
@@ -50,18 +49,12 @@ pub fn write(
     seam_seconds: Option<f64>,
     title: &str,
 ) -> Result<(), TakeError> {
-    let failed = |problem: String| TakeError::Picture {
-        path: path.into(),
-        problem,
-    };
+    let failed = |problem: String| TakeError::Picture { path: path.into(), problem };
     if samples.is_empty() {
         return Err(failed("there is no audio".into()));
     }
     if let Some(frame_idx) = samples.iter().position(|x| !x.is_finite()) {
-        return Err(TakeError::UnwritableSample {
-            path: path.into(),
-            frame_idx,
-        });
+        return Err(TakeError::UnwritableSample { path: path.into(), frame_idx });
     }
     let seconds = seconds_from_frames(samples.len(), rate);
     let seam = seam_seconds.map(|seam| (seam / seconds).clamp(0.0, 1.0));
@@ -71,24 +64,12 @@ pub fn write(
     let mut canvas = Canvas::new();
     canvas.waveform(samples, seam);
     canvas.spectrogram(&spectrogram, top_db);
-    let axes = Axes {
-        seconds,
-        seam,
-        rate,
-        top_db,
-        peak: measure::peak(samples),
-        title,
-    };
+    let axes = Axes { seconds, seam, rate, top_db, peak: measure::peak(samples), title };
     axes.draw(&mut canvas.pixels).map_err(failed)?;
 
     let mut png = Vec::new();
     PngEncoder::new(&mut png)
-        .write_image(
-            &canvas.pixels,
-            WIDTH as u32,
-            HEIGHT as u32,
-            ExtendedColorType::Rgb8,
-        )
+        .write_image(&canvas.pixels, WIDTH as u32, HEIGHT as u32, ExtendedColorType::Rgb8)
         .map_err(|e| failed(e.to_string()))?;
     write_bytes(path, &png)
 }
@@ -102,9 +83,7 @@ struct Canvas {
 impl Canvas {
     fn new() -> Self {
         let (r, g, b) = BACKGROUND.rgb();
-        let mut canvas = Self {
-            pixels: [r, g, b].repeat(WIDTH * HEIGHT),
-        };
+        let mut canvas = Self { pixels: [r, g, b].repeat(WIDTH * HEIGHT) };
         PLOT_X.for_each(|x| canvas.column(x, WAVE_Y.start, WAVE_Y.end, PANEL));
         canvas
     }
@@ -128,11 +107,7 @@ impl Canvas {
             let first = frame_at(i);
             let column = &samples[first..frame_at(i + 1).max(first + 1).min(samples.len())];
             let low = column.iter().copied().fold(f32::INFINITY, f32::min).into();
-            let high = column
-                .iter()
-                .copied()
-                .fold(f32::NEG_INFINITY, f32::max)
-                .into();
+            let high = column.iter().copied().fold(f32::NEG_INFINITY, f32::max).into();
             let rms = 10f64.powf(measure::rms_db(column) / 20.0);
 
             let is_prime = seam.is_some_and(|seam| (i as f64) < seam * PLOT_X.len() as f64);
@@ -202,16 +177,8 @@ impl Axes<'_> {
 
     fn time(&self, area: &Area) -> Drawn {
         let few = |step: &&f64| self.seconds / **step <= MAX_TIME_LABELS;
-        let step = STEPS_SECONDS
-            .iter()
-            .find(few)
-            .copied()
-            .unwrap_or(self.seconds / 10.0);
-        let decimals = if step < 0.1 {
-            2
-        } else {
-            usize::from(step < 1.0)
-        };
+        let step = STEPS_SECONDS.iter().find(few).copied().unwrap_or(self.seconds / 10.0);
+        let decimals = if step < 0.1 { 2 } else { usize::from(step < 1.0) };
         let y = SPECTRUM_Y.end as i32;
         for i in 0..=(self.seconds / step) as usize {
             let seconds = i as f64 * step;
@@ -220,40 +187,19 @@ impl Axes<'_> {
             let label = format!("{seconds:.decimals$}");
             text(area, &label, (x, y + 20), 18, FAINT, HPos::Center)?;
         }
-        text(
-            area,
-            "seconds",
-            (PLOT_X.end as i32, y + 46),
-            16,
-            FAINT,
-            HPos::Right,
-        )
+        text(area, "seconds", (PLOT_X.end as i32, y + 46), 16, FAINT, HPos::Right)
     }
 
     fn frequency(&self, area: &Area) -> Drawn {
         let x = PLOT_X.start as i32;
-        for hz in FREQUENCIES_HZ
-            .into_iter()
-            .filter(|hz| *hz < 0.5 * self.rate)
-        {
+        for hz in FREQUENCIES_HZ.into_iter().filter(|hz| *hz < 0.5 * self.rate) {
             let height = height_of(hz, self.rate) * SPECTRUM_Y.len() as f64;
             let y = SPECTRUM_Y.end as i32 - height as i32;
             rule(area, (x - 7, y), (x - 1, y), LINE)?;
-            let label = if hz < 1e3 {
-                format!("{hz}")
-            } else {
-                format!("{}k", hz / 1e3)
-            };
+            let label = if hz < 1e3 { format!("{hz}") } else { format!("{}k", hz / 1e3) };
             text(area, &label, (x - 12, y), 18, FAINT, HPos::Right)?;
         }
-        text(
-            area,
-            "Hz",
-            (x - 12, SPECTRUM_Y.start as i32 + 4),
-            16,
-            FAINT,
-            HPos::Right,
-        )
+        text(area, "Hz", (x - 12, SPECTRUM_Y.start as i32 + 4), 16, FAINT, HPos::Right)
     }
 
     fn levels(&self, area: &Area) -> Drawn {
@@ -303,17 +249,12 @@ fn mixed(a: RGBColor, b: RGBColor, share: f64) -> RGBColor {
 }
 
 fn text(area: &Area, words: &str, at: (i32, i32), size: u32, ink: RGBColor, side: HPos) -> Drawn {
-    let style = (FONT, size)
-        .into_font()
-        .color(&ink)
-        .pos(Pos::new(side, VPos::Center));
-    area.draw(&Text::new(words, at, style))
-        .map_err(|e| e.to_string())
+    let style = (FONT, size).into_font().color(&ink).pos(Pos::new(side, VPos::Center));
+    area.draw(&Text::new(words, at, style)).map_err(|e| e.to_string())
 }
 
 fn rule(area: &Area, from: (i32, i32), to: (i32, i32), ink: RGBColor) -> Drawn {
-    area.draw(&PathElement::new([from, to], ink))
-        .map_err(|e| e.to_string())
+    area.draw(&PathElement::new([from, to], ink)).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

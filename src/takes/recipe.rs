@@ -86,10 +86,7 @@ impl Recipe {
     /// Reads a recipe from JSON.
     pub fn read(path: &Path) -> Result<Self, TakeError> {
         let json = std::fs::read(path).map_err(TakeError::read(path))?;
-        let not_recipe = |problem: String| TakeError::NotRecipe {
-            path: path.into(),
-            problem,
-        };
+        let not_recipe = |problem: String| TakeError::NotRecipe { path: path.into(), problem };
         let recipe: Self = serde_json::from_slice(&json).map_err(|e| not_recipe(e.to_string()))?;
         if recipe.format_version != FORMAT_VERSION {
             return Err(not_recipe(format!(
@@ -105,19 +102,9 @@ impl Prime {
     /// Describes what was listened to.
     pub fn of(samples: &[f32], sample_rate: u32) -> Self {
         let mut hash = Sha256::new();
-        samples
-            .iter()
-            .for_each(|sample| hash.update(sample.to_le_bytes()));
-        let sha256 = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Self {
-            sha256,
-            n_frames: samples.len(),
-            sample_rate,
-        }
+        samples.iter().for_each(|sample| hash.update(sample.to_le_bytes()));
+        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { sha256, n_frames: samples.len(), sample_rate }
     }
 
     /// Where the continuation begins.
@@ -131,26 +118,13 @@ pub(super) fn example() -> Recipe {
     Recipe {
         format_version: FORMAT_VERSION,
         encore_version: "0.1.0".into(),
-        pack: PackId {
-            name: "Tiny".into(),
-            sha256: "00".repeat(32),
-        },
+        pack: PackId { name: "Tiny".into(), sha256: "00".repeat(32) },
         backend: "cpu-f32".into(),
         prime: Prime::of(&[0.0, 0.5], 44_100),
         seed: u64::MAX,
-        artist: Label {
-            id: 4,
-            name: "Hearthside".into(),
-        },
-        genres: vec![Label {
-            id: 4,
-            name: "folk".into(),
-        }],
-        sampler: SamplerRecipe {
-            temperature: 0.95,
-            top_k: None,
-            top_p: Some(0.92),
-        },
+        artist: Label { id: 4, name: "Hearthside".into() },
+        genres: vec![Label { id: 4, name: "folk".into() }],
+        sampler: SamplerRecipe { temperature: 0.95, top_k: None, top_p: Some(0.92) },
         level: 1,
         length_seconds: 8.0,
         total_seconds: 40.0,
@@ -175,27 +149,16 @@ mod tests {
     fn a_recipe_from_a_later_encore_is_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("take.json");
-        Recipe {
-            format_version: 2,
-            ..example()
-        }
-        .write(&path)
-        .unwrap();
+        Recipe { format_version: 2, ..example() }.write(&path).unwrap();
 
         let error = Recipe::read(&path).unwrap_err().to_string();
 
-        assert!(
-            error.contains("take.json") && error.contains("format_version is 2"),
-            "{error}"
-        );
+        assert!(error.contains("take.json") && error.contains("format_version is 2"), "{error}");
     }
 
     #[test]
     fn the_prime_is_told_apart_by_every_sample() {
-        assert_ne!(
-            Prime::of(&[0.0, 0.5], 44_100),
-            Prime::of(&[0.0, 0.500_000_1], 44_100)
-        );
+        assert_ne!(Prime::of(&[0.0, 0.5], 44_100), Prime::of(&[0.0, 0.500_000_1], 44_100));
         assert_eq!(Prime::of(&[0.0; 44_100], 44_100).seconds(), 1.0);
     }
 }

@@ -36,17 +36,11 @@ impl Spectrogram {
                     spectra.add(samples, (place * column_frames) as usize, &mut power);
                 }
                 power.iter_mut().for_each(|p| *p /= n_spectra as f32);
-                edges
-                    .windows(2)
-                    .map(|edge| row_db(&power, edge[0], edge[1]))
-                    .collect()
+                edges.windows(2).map(|edge| row_db(&power, edge[0], edge[1])).collect()
             })
             .collect();
         let loudest_db = columns.iter().flatten().copied().fold(FLOOR_DB, f32::max);
-        Self {
-            columns,
-            loudest_db,
-        }
+        Self { columns, loudest_db }
     }
 }
 
@@ -89,10 +83,7 @@ pub fn colour(level: f32) -> [u8; 3] {
 fn row_db(power: &[f32], from_bin: f64, to_bin: f64) -> f32 {
     let (first, last) = (from_bin.ceil() as usize, to_bin.floor() as usize);
     let strongest = if first <= last {
-        power[first..=last.min(power.len() - 1)]
-            .iter()
-            .copied()
-            .fold(0.0, f32::max)
+        power[first..=last.min(power.len() - 1)].iter().copied().fold(0.0, f32::max)
     } else {
         let place = 0.5 * (from_bin + to_bin);
         let idx = (place as usize).min(power.len() - 2);
@@ -120,29 +111,18 @@ impl Spectra {
         };
         let window = (0..FFT_FRAMES).map(hann).collect();
         let (input, output) = (fft.make_input_vec(), fft.make_output_vec());
-        Self {
-            fft,
-            window,
-            input,
-            output,
-        }
+        Self { fft, window, input, output }
     }
 
     /// Adds the spectrum around `centre`; beyond the ends there is silence.
     fn add(&mut self, samples: &[f32], centre: usize, power: &mut [f32]) {
         for (i, (x, w)) in self.input.iter_mut().zip(&self.window).enumerate() {
             let frame = (centre + i).checked_sub(FFT_FRAMES / 2);
-            let sample = frame
-                .and_then(|frame| samples.get(frame))
-                .copied()
-                .unwrap_or(0.0);
+            let sample = frame.and_then(|frame| samples.get(frame)).copied().unwrap_or(0.0);
             *x = sample * w;
         }
         if self.fft.process(&mut self.input, &mut self.output).is_ok() {
-            power
-                .iter_mut()
-                .zip(&self.output)
-                .for_each(|(p, x)| *p += x.norm_sqr());
+            power.iter_mut().zip(&self.output).for_each(|(p, x)| *p += x.norm_sqr());
         }
     }
 }
@@ -160,16 +140,10 @@ mod tests {
         let picture = Spectrogram::new(&sine, rate, 10, 200);
 
         let middle = &picture.columns[5];
-        let brightest = (0..200)
-            .max_by(|a, b| middle[*a].total_cmp(&middle[*b]))
-            .unwrap();
+        let brightest = (0..200).max_by(|a, b| middle[*a].total_cmp(&middle[*b])).unwrap();
         let hz = hz_at((brightest as f64 + 0.5) / 200.0, rate);
         assert!((hz - 1000.0).abs() < 30.0, "{hz} Hz");
-        assert!(
-            (picture.loudest_db + 6.0).abs() < 1.0,
-            "{} dB",
-            picture.loudest_db
-        );
+        assert!((picture.loudest_db + 6.0).abs() < 1.0, "{} dB", picture.loudest_db);
     }
 
     #[test]

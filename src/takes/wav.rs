@@ -35,10 +35,7 @@ impl Audio {
     /// The average of all channels.
     pub fn mono(&self) -> Vec<f32> {
         let average = |frame: &[f32]| frame.iter().sum::<f32>() / self.n_channels as f32;
-        self.samples
-            .chunks_exact(self.n_channels)
-            .map(average)
-            .collect()
+        self.samples.chunks_exact(self.n_channels).map(average).collect()
     }
 }
 
@@ -51,25 +48,15 @@ pub fn read(path: &Path) -> Result<Audio, TakeError> {
     let spec = reader.spec();
     let n_channels = usize::from(spec.channels);
     if n_channels == 0 {
-        return Err(TakeError::Empty {
-            path: path.into(),
-            what: "channels",
-        });
+        return Err(TakeError::Empty { path: path.into(), what: "channels" });
     }
     if !RATES_HZ.contains(&spec.sample_rate) {
         let (rate_hz, allowed) = (spec.sample_rate, "1000 to 768000 Hz");
-        return Err(TakeError::Rate {
-            path: path.into(),
-            rate_hz,
-            allowed,
-        });
+        return Err(TakeError::Rate { path: path.into(), rate_hz, allowed });
     }
     let n_promised = reader.duration() as usize;
     if n_promised == 0 {
-        return Err(TakeError::Empty {
-            path: path.into(),
-            what: "frames",
-        });
+        return Err(TakeError::Empty { path: path.into(), what: "frames" });
     }
 
     // A header may promise anything; the file cannot hold more samples than bytes.
@@ -80,61 +67,37 @@ pub fn read(path: &Path) -> Result<Audio, TakeError> {
         SampleFormat::Int => {
             let scale = 1.0 / (1u64 << (spec.bits_per_sample - 1)) as f64;
             let integers = reader.samples::<i32>();
-            fill(
-                &mut samples,
-                integers.map(|x| Ok((f64::from(x?) * scale) as f32)),
-            )
+            fill(&mut samples, integers.map(|x| Ok((f64::from(x?) * scale) as f32)))
         }
     };
     let found = samples.len() / n_channels;
     match read {
         Err(hound::Error::IoError(_)) if found < n_promised => {
-            return Err(TakeError::Truncated {
-                path: path.into(),
-                found,
-                expected: n_promised,
-            });
+            return Err(TakeError::Truncated { path: path.into(), found, expected: n_promised });
         }
         other => other.map_err(|e| not_wav(path, e))?,
     }
     if let Some(idx) = samples.iter().position(|x| !x.is_finite()) {
-        return Err(TakeError::NotFinite {
-            path: path.into(),
-            frame_idx: idx / n_channels,
-        });
+        return Err(TakeError::NotFinite { path: path.into(), frame_idx: idx / n_channels });
     }
-    Ok(Audio {
-        n_channels,
-        rate_hz: spec.sample_rate,
-        samples,
-    })
+    Ok(Audio { n_channels, rate_hz: spec.sample_rate, samples })
 }
 
 /// Writes mono audio with 24 bits, clipped to full scale.
 pub fn write(path: &Path, mono: &[f32], rate_hz: u32) -> Result<(), TakeError> {
     if let Some(frame_idx) = mono.iter().position(|x| !x.is_finite()) {
-        return Err(TakeError::UnwritableSample {
-            path: path.into(),
-            frame_idx,
-        });
+        return Err(TakeError::UnwritableSample { path: path.into(), frame_idx });
     }
     write_whole(path, |file| write_24(file, mono, rate_hz))
 }
 
 fn write_24(file: &mut BufWriter<File>, mono: &[f32], rate_hz: u32) -> io::Result<()> {
     let (bits_per_sample, sample_format) = (24, SampleFormat::Int);
-    let spec = WavSpec {
-        channels: 1,
-        sample_rate: rate_hz,
-        bits_per_sample,
-        sample_format,
-    };
+    let spec = WavSpec { channels: 1, sample_rate: rate_hz, bits_per_sample, sample_format };
     let mut writer = WavWriter::new(file, spec).map_err(io_error)?;
     for x in mono {
         let x = (f64::from(x.clamp(-1.0, 1.0)) * FULL_SCALE_24).round();
-        writer
-            .write_sample(x.min(FULL_SCALE_24 - 1.0) as i32)
-            .map_err(io_error)?;
+        writer.write_sample(x.min(FULL_SCALE_24 - 1.0) as i32).map_err(io_error)?;
     }
     writer.finalize().map_err(io_error)
 }
@@ -152,27 +115,21 @@ fn fill(
 fn not_wav(path: &Path, e: hound::Error) -> TakeError {
     let path = path.to_path_buf();
     match e {
-        hound::Error::FormatError("file contains zero channels") => TakeError::Empty {
-            path,
-            what: "channels",
-        },
-        hound::Error::FormatError("no RIFF tag found") => TakeError::NotWav {
-            path,
-            problem: "it does not begin with \"RIFF\"".into(),
-        },
+        hound::Error::FormatError("file contains zero channels") => {
+            TakeError::Empty { path, what: "channels" }
+        }
+        hound::Error::FormatError("no RIFF tag found") => {
+            TakeError::NotWav { path, problem: "it does not begin with \"RIFF\"".into() }
+        }
         // The only failure while reading a header that opened is that it ends.
-        hound::Error::IoError(_) => TakeError::NotWav {
-            path,
-            problem: "it ends within its header".into(),
-        },
+        hound::Error::IoError(_) => {
+            TakeError::NotWav { path, problem: "it ends within its header".into() }
+        }
         hound::Error::Unsupported => {
             let problem = "only uncompressed 8- to 32-bit integers and 32-bit floats are".into();
             TakeError::NotWav { path, problem }
         }
-        other => TakeError::NotWav {
-            path,
-            problem: other.to_string(),
-        },
+        other => TakeError::NotWav { path, problem: other.to_string() },
     }
 }
 
@@ -189,12 +146,7 @@ mod tests {
     use std::path::PathBuf;
 
     fn spec(bits_per_sample: u16, sample_format: SampleFormat) -> WavSpec {
-        WavSpec {
-            channels: 2,
-            sample_rate: 48_000,
-            bits_per_sample,
-            sample_format,
-        }
+        WavSpec { channels: 2, sample_rate: 48_000, bits_per_sample, sample_format }
     }
 
     /// A path in a folder that lives as long as the test.
@@ -210,9 +162,7 @@ mod tests {
             let (_dir, path) = temporary("int.wav");
             let mut writer = WavWriter::create(&path, spec(bits, SampleFormat::Int)).unwrap();
             let half = 1i32 << (bits - 2);
-            [half, -half, 0, half]
-                .iter()
-                .for_each(|x| writer.write_sample(*x).unwrap());
+            [half, -half, 0, half].iter().for_each(|x| writer.write_sample(*x).unwrap());
             writer.finalize().unwrap();
 
             let audio = read(&path).unwrap();
@@ -233,10 +183,7 @@ mod tests {
 
         assert_eq!((audio.n_channels, audio.rate_hz), (1, 44_100));
         for (heard, meant) in audio.samples.iter().zip([0.1, -0.7, 1.0, -1.0, 0.0]) {
-            assert!(
-                (heard - meant).abs() <= 1.0 / 8_388_608.0,
-                "{heard} {meant}"
-            );
+            assert!((heard - meant).abs() <= 1.0 / 8_388_608.0, "{heard} {meant}");
         }
     }
 
@@ -257,10 +204,7 @@ mod tests {
 
         let error = read(&path).unwrap_err().to_string();
 
-        assert!(
-            error.contains("song.mp3") && error.contains("not a WAV"),
-            "{error}"
-        );
+        assert!(error.contains("song.mp3") && error.contains("not a WAV"), "{error}");
     }
 
     #[test]
@@ -271,10 +215,7 @@ mod tests {
 
         std::fs::write(&path, &whole[..whole.len() - 30]).unwrap();
         let error = read(&path).unwrap_err().to_string();
-        assert!(
-            error.ends_with("it promises 100 frames but has 90"),
-            "{error}"
-        );
+        assert!(error.ends_with("it promises 100 frames but has 90"), "{error}");
 
         std::fs::write(&path, &whole[..20]).unwrap();
         let error = read(&path).unwrap_err().to_string();
@@ -298,18 +239,13 @@ mod tests {
         write(&path, &[], 44_100).unwrap();
         let no_frames = read(&path).unwrap_err().to_string();
         let mut writer = WavWriter::create(&path, spec(32, SampleFormat::Float)).unwrap();
-        [0.0, 0.0, f32::NAN, 0.0]
-            .iter()
-            .for_each(|x| writer.write_sample(*x).unwrap());
+        [0.0, 0.0, f32::NAN, 0.0].iter().for_each(|x| writer.write_sample(*x).unwrap());
         writer.finalize().unwrap();
         let no_number = read(&path).unwrap_err().to_string();
 
         assert!(no_channels.ends_with("(0 channels)"), "{no_channels}");
         assert!(no_rate.contains("0 Hz"), "{no_rate}");
         assert!(no_frames.ends_with("(0 frames)"), "{no_frames}");
-        assert!(
-            no_number.contains("not a number, at frame 1"),
-            "{no_number}"
-        );
+        assert!(no_number.contains("not a number, at frame 1"), "{no_number}");
     }
 }
