@@ -1,4 +1,5 @@
 //! Encore continues a recorded track in a chosen artist's style, inside the musician's DAW.
+pub mod engine;
 pub mod jukebox;
 pub mod link;
 pub mod pack;
