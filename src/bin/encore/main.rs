@@ -1,1 +1,67 @@
-fn main() {}
+//! `encore`, the command line.
+//!
+//! Every command reads files, writes files, and says on stdout what it did (as JSON with `--json`).
+//! Progress and notes go to stderr, progress only where that is a terminal. Exit codes: 0, 1 when the
+//! job failed, 2 when what was asked for or given is wrong, with one sentence on stderr.
+
+mod args;
+mod codes;
+mod continue_track;
+mod failure;
+mod info;
+mod labels;
+mod open;
+mod plan;
+mod progress;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser;
+use clap::error::ErrorKind;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return explain(&e),
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let sentence = failure.to_string();
+            if !sentence.is_empty() {
+                eprintln!("encore: {sentence}");
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Info { pack } => info::run(&pack.pack, cli.json),
+        Command::Labels(args) => labels::run(&args, cli.json),
+        Command::Encode(args) => codes::encode(&args, cli.json),
+        Command::Decode(args) => codes::decode(&args, cli.json),
+        Command::Continue(args) => continue_track::run(&args, cli.json),
+    }
+}
+
+/// Help is help; anything else becomes one sentence.
+fn explain(e: &clap::Error) -> ExitCode {
+    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    if matches!(e.kind(), DisplayHelp | DisplayVersion) {
+        let _ = e.print(); // nothing is left to do where this fails
+        return ExitCode::SUCCESS;
+    }
+    if e.kind() == DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = e.print();
+        return ExitCode::from(2);
+    }
+    let text = e.to_string();
+    let said = text.split("\n\nUsage:").next().unwrap_or(&text).split("\n\nFor more").next();
+    let words: Vec<_> = said.unwrap_or(&text).split_whitespace().collect();
+    eprintln!("encore: {}", words.join(" ").trim_start_matches("error: "));
+    ExitCode::from(2)
+}

@@ -1,0 +1,53 @@
+//! Progress on a terminal: how far, and how much longer. Silent when stderr is not one.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Steps that a second of audio is counted in.
+const STEPS_PER_SECOND: f64 = 1000.0;
+
+/// A bar over seconds of audio. Gone when it is dropped.
+pub struct SecondsBar(ProgressBar);
+
+impl SecondsBar {
+    pub fn new(doing: &'static str, total_seconds: f64) -> Self {
+        let bar = ProgressBar::new((total_seconds * STEPS_PER_SECOND) as u64).with_message(doing);
+        let template = "{msg} {wide_bar:.yellow/238} {percent:>3} %, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━─"));
+        }
+        Self(bar)
+    }
+
+    pub fn set_message(&self, doing: String) {
+        self.0.set_message(doing);
+    }
+
+    pub fn set_seconds(&self, done: f64) {
+        self.0.set_position((done * STEPS_PER_SECOND) as u64);
+    }
+}
+
+impl Drop for SecondsBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A sign of life for work whose end is not known. Gone when it is dropped.
+pub struct Spinner(ProgressBar);
+
+impl Spinner {
+    pub fn new(doing: &'static str) -> Self {
+        let bar = ProgressBar::new_spinner().with_message(doing);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
