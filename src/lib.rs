@@ -2,4 +2,5 @@
 pub mod jukebox;
 pub mod link;
 pub mod params;
+pub mod ui;
 pub mod units;
