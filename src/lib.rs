@@ -35,4 +35,5 @@ pub mod pack;
 pub mod params;
 pub mod rt;
 pub mod takes;
+pub mod ui;
 pub mod units;
