@@ -2,8 +2,10 @@
 pub mod engine;
 pub mod jukebox;
 pub mod link;
+pub mod pack;
 pub mod params;
 pub mod plugin;
 pub mod rt;
+pub mod takes;
 pub mod ui;
 pub mod units;

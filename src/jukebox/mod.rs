@@ -6,8 +6,17 @@
 //! the layer (at the end of a level these are its tokens), and `w` the width of a transformer.
 
 pub mod config;
+pub mod kernels;
+pub mod prior;
+pub mod sample;
+pub mod song;
+pub mod vqvae;
 
 pub use config::{LabelConfig, PriorConfig, VqvaeConfig};
+pub use prior::{Conditioning, Decoder, LabelRow, Prior};
+pub use sample::{SamplerSettings, TokenRng};
+pub use song::{Advance, TopSampler, Window};
+pub use vqvae::Vqvae;
 
 /// Why a network could not be built or run.
 #[derive(Debug, thiserror::Error)]

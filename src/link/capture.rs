@@ -86,10 +86,16 @@ pub struct CaptureReader {
 }
 
 impl CaptureReader {
+    /// Frames that can be read. Marks belonging to any of them can be seen after this call, because the
+    /// writer places a mark before the frames it is about.
+    pub fn n_ready(&self) -> usize {
+        self.frames.slots()
+    }
+
     /// The next mark, if one has been placed at or before captured frame `n_read`.
     pub fn next_mark(&mut self, n_read: u64) -> Option<Mark> {
-        let due = self.marks.peek().is_ok_and(|mark| mark.at() <= n_read);
-        if due { self.marks.pop().ok() } else { None }
+        let is_due = self.marks.peek().is_ok_and(|mark| mark.at() <= n_read);
+        if is_due { self.marks.pop().ok() } else { None }
     }
 
     /// The captured frame of the next mark, if there is one.
@@ -97,14 +103,12 @@ impl CaptureReader {
         self.marks.peek().ok().map(Mark::at)
     }
 
-    /// Hands up to `n_max` waiting frames to `take` as two slices and returns how many there were.
-    pub fn read(&mut self, n_max: usize, mut take: impl FnMut(&[[f32; 2]])) -> usize {
-        let n_ready = self.frames.slots().min(n_max);
-        let Ok(chunk) = self.frames.read_chunk(n_ready) else { return 0 };
+    /// Hands `n_frames`, which must be ready, to `take` in order, as one or two slices.
+    pub fn read(&mut self, n_frames: usize, mut take: impl FnMut(&[[f32; 2]])) {
+        let Ok(chunk) = self.frames.read_chunk(n_frames) else { return };
         let (first, second) = chunk.as_slices();
         take(first);
         take(second);
         chunk.commit_all();
-        n_ready
     }
 }

@@ -1,0 +1,43 @@
+//! What can go wrong behind the scenes, in words for the user.
+
+use std::path::PathBuf;
+
+use crate::{jukebox::JukeboxError, pack::PackError};
+
+/// Why a continuation was not made, or ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("no model was found; put a pack into one of these folders and look again: {}", list(.0))]
+    NoPack(Vec<PathBuf>),
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    #[error("{0}")]
+    Jukebox(#[from] JukeboxError),
+    #[error("audio at {from_hz} Hz cannot be brought to {to_hz} Hz: {why}")]
+    Resample { from_hz: f64, to_hz: f64, why: String },
+    #[error("nothing has been heard yet; play the track, then press Continue")]
+    NothingHeard,
+    #[error(
+        "only {heard_seconds:.2} s were heard before this place; the model needs at least {needed_seconds:.2} s"
+    )]
+    TooLittleHeard { heard_seconds: f64, needed_seconds: f64 },
+    #[error(
+        "the prime holds a sample that is not a number, {at_seconds:.3} s in; nothing was composed"
+    )]
+    BadPrime { at_seconds: f64 },
+    #[error("a length of {0} s cannot be composed; lengths from 0.1 to 3600 s are possible")]
+    Length(f64),
+    #[error(
+        "the sample rate changed while a take was being made; what exists of it is at the old rate and was dropped; press Continue again"
+    )]
+    RateChanged,
+    #[error("composing failed inside Encore ({0}); the engine was started again")]
+    Panicked(String),
+    #[error("stopped")]
+    Stopped,
+}
+
+fn list(folders: &[PathBuf]) -> String {
+    let names: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    names.join(", ")
+}

@@ -1,0 +1,82 @@
+//! The thread that listens: it empties the rings of every instance, passes requests on to the worker, and
+//! keeps the picture of what was heard up to date.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Shared,
+    queue::{Job, Ticket, Work},
+    seat::{Asked, Seat},
+};
+use crate::{
+    link::{ModelStatus, Phase, Severity},
+    units::frames_from_seconds,
+};
+
+/// Between two rounds while audio flows, and while none does.
+const BUSY_ROUND: Duration = Duration::from_millis(5);
+const IDLE_ROUND: Duration = Duration::from_millis(40);
+
+/// Between two pictures of what was heard.
+const PICTURE_ROUND: Duration = Duration::from_millis(50);
+
+/// Listens until the engine goes.
+pub fn run(shared: &Shared) {
+    let mut last_picture = Instant::now();
+    while !shared.quit.load(Relaxed) {
+        let seats = shared.seats.lock().clone();
+        let mut is_busy = false;
+        for seat in &seats {
+            let (asked, is_flowing) = seat.listen();
+            is_busy |= is_flowing;
+            for asked in asked {
+                obey(shared, seat, asked);
+            }
+        }
+        if last_picture.elapsed() > PICTURE_ROUND {
+            seats.iter().for_each(|seat| seat.draw_heard());
+            last_picture = Instant::now();
+        }
+        drop(seats); // a seat may be the last of its instance
+        std::thread::park_timeout(if is_busy { BUSY_ROUND } else { IDLE_ROUND });
+    }
+}
+
+/// Starts or stops a composition. A new request takes the place of an older one of the same instance.
+pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
+    let mut newest = seat.ticket.lock();
+    if let Some(old) = newest.take() {
+        old.stop();
+    }
+    let place = match asked {
+        Asked::Stop => {
+            drop(newest);
+            seat.publish(|status| status.phase = Phase::Idle);
+            return;
+        }
+        Asked::Continue(place) => place,
+    };
+    let refusal = match &seat.status().model {
+        ModelStatus::Unavailable { reason } => Some(reason.clone()),
+        _ if place.prime.is_empty() => Some(super::EngineError::NothingHeard.to_string()),
+        _ => None,
+    };
+    if let Some(text) = refusal {
+        drop(newest);
+        place.signals.settle(place.id);
+        seat.say(Severity::Error, text);
+        return;
+    }
+    let n_frames = frames_from_seconds(place.settings.length_seconds, place.signals.rate()) as i64;
+    let end = if place.on_arrival { place.seam_frame } else { place.seam_frame + n_frames };
+    place.signals.make_promise(place.id, place.seam_frame, end);
+    let ticket = Arc::new(Ticket::default());
+    *newest = Some(Arc::clone(&ticket));
+    drop(newest);
+    let job = Job { seat: Arc::clone(seat), ticket, place, asked_at: Instant::now() };
+    shared.queue.push(Work::Compose(Box::new(job)));
+    shared.tell_queue();
+}

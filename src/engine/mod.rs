@@ -1,0 +1,169 @@
+//! The background side: one engine per process, shared by all instances of the plugin.
+//!
+//! Two threads of ours and a small pool live as long as any instance does and are joined when the last one
+//! goes: the *keeper* listens to what the audio threads captured, the *worker* composes. The audio thread
+//! and the editor never wait for either.
+
+mod error;
+mod heard;
+mod keeper;
+pub mod model;
+mod pool;
+mod queue;
+pub mod resample;
+mod seat;
+pub mod session;
+mod stream;
+mod worker;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::JoinHandle,
+};
+
+use parking_lot::Mutex;
+
+pub use error::EngineError;
+use queue::{Queue, Work};
+use seat::{Asked, Changed, Seat};
+
+use crate::link::{Command, EngineEnds, ModelStatus, Phase, Status};
+
+/// The engine of this process, while some instance holds it.
+static ENGINE: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
+
+/// The threads and what they share. Dropping it stops and joins them.
+pub struct Engine {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What the engine's threads and the instances look at.
+struct Shared {
+    quit: AtomicBool,
+    queue: Queue,
+    seats: Mutex<Vec<Arc<Seat>>>,
+    model: Mutex<ModelStatus>,
+    /// Where the plugin or program itself lies, to find packs beside it.
+    binary: Option<PathBuf>,
+}
+
+impl Engine {
+    /// The engine of this process; starts it, and the loading of a model, if nobody holds it yet.
+    pub fn shared() -> Arc<Engine> {
+        let mut engine = ENGINE.lock();
+        if let Some(running) = engine.upgrade() {
+            return running;
+        }
+        let started = Arc::new(Engine::start());
+        *engine = Arc::downgrade(&started);
+        started
+    }
+
+    fn start() -> Engine {
+        let shared = Arc::new(Shared {
+            quit: AtomicBool::new(false),
+            queue: Queue::default(),
+            seats: Mutex::default(),
+            model: Mutex::default(),
+            binary: process_path::get_dylib_path(),
+        });
+        shared.queue.push(Work::LoadModel);
+        let threads =
+            [("encore-keeper", keeper::run as fn(&Shared)), ("encore-engine", worker::run)];
+        let threads = threads.into_iter().filter_map(|(name, run)| {
+            let shared = Arc::clone(&shared);
+            let started = std::thread::Builder::new().name(name.into()).spawn(move || run(&shared));
+            started.ok() // without threads the plugin still passes audio
+        });
+        Engine { threads: threads.collect(), shared }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.quit.store(true, Relaxed);
+        self.shared.queue.close();
+        for thread in std::mem::take(&mut self.threads) {
+            thread.thread().unpark();
+            let _ = thread.join(); // panics were caught and reported where they happened
+        }
+    }
+}
+
+impl Shared {
+    /// Tells every instance about the model.
+    fn tell_model(&self, model: ModelStatus) {
+        *self.model.lock() = model.clone();
+        for seat in self.seats.lock().clone() {
+            seat.publish(|status| status.model = model.clone());
+        }
+    }
+
+    /// Tells everyone in the queue how many come before.
+    fn tell_queue(&self) {
+        for (n_ahead, seat) in self.queue.seats().into_iter().enumerate() {
+            seat.publish(|status| status.phase = Phase::Queued { n_ahead });
+        }
+    }
+}
+
+/// One plugin instance's place at the engine. Dropping it stops its work and waits for nothing.
+pub struct Instance {
+    engine: Arc<Engine>,
+    seat: Arc<Seat>,
+}
+
+impl Instance {
+    /// Takes a seat. `changed` is called, on a thread of the engine, whenever [`Self::status`] is new, and
+    /// never after this instance is dropped.
+    pub fn new(engine: &Arc<Engine>, changed: Changed) -> Self {
+        let seat = Arc::new(Seat::new(changed));
+        let mut seats = engine.shared.seats.lock();
+        seats.push(Arc::clone(&seat));
+        let model = engine.shared.model.lock().clone();
+        drop(seats);
+        seat.publish(|status| status.model = model);
+        Self { engine: Arc::clone(engine), seat }
+    }
+
+    /// Connects to the audio side, which has just been prepared. What was heard at another rate is
+    /// forgotten, and what is being composed for it ends with a notice.
+    pub fn attach(&self, ends: EngineEnds) {
+        self.seat.attach(ends);
+    }
+
+    /// Passes a wish of the editor on.
+    pub fn send(&self, command: Command) {
+        let shared = &self.engine.shared;
+        match command {
+            Command::Continue(settings) => {
+                for asked in self.seat.ask(settings) {
+                    keeper::obey(shared, &self.seat, asked);
+                }
+            }
+            Command::Stop => keeper::obey(shared, &self.seat, Asked::Stop),
+            Command::ReloadModel => {
+                shared.tell_model(ModelStatus::Unknown);
+                shared.queue.push(Work::LoadModel);
+            }
+            Command::DismissNotice => self.seat.publish(|status| status.notice = None),
+        }
+    }
+
+    /// How things are; a snapshot.
+    pub fn status(&self) -> Arc<Status> {
+        self.seat.status()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.engine.shared.seats.lock().retain(|seat| !Arc::ptr_eq(seat, &self.seat));
+        self.seat.close();
+    }
+}

@@ -1,0 +1,96 @@
+//! A loaded model: the networks of a pack that composing needs.
+
+use std::path::{Path, PathBuf};
+
+use super::EngineError;
+use crate::{
+    jukebox::{Prior, Vqvae},
+    link::{Labels, PackSummary},
+    pack::{Pack, Precision, find_packs, search_path},
+    units::{frames_from_tokens, seconds_from_frames},
+};
+
+/// The networks of a pack's top level, ready to run.
+pub struct Model {
+    pub pack: Pack,
+    pub vqvae: Vqvae,
+    pub prior: Prior,
+}
+
+impl Model {
+    /// Reads the weights; takes a while and as much memory as they are large.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged or does not fit its description.
+    pub fn load(pack: Pack) -> Result<Self, EngineError> {
+        let vqvae = pack.load_vqvae()?;
+        let prior = pack.load_prior(pack.top_level())?;
+        Ok(Self { pack, vqvae, prior })
+    }
+
+    /// The level that composes.
+    pub fn level(&self) -> usize {
+        self.prior.config().level
+    }
+
+    /// Audio frames per token of that level.
+    pub fn hop(&self) -> usize {
+        self.vqvae.config().hop(self.level())
+    }
+
+    /// Rate of the model's audio, in Hz.
+    pub fn rate(&self) -> f64 {
+        f64::from(self.pack.sample_rate())
+    }
+
+    /// Tokens by which windows move on; what remains of a window is the most that is ever listened to.
+    pub fn hop_tokens(&self) -> usize {
+        let n_ctx = self.prior.config().n_ctx;
+        let hop = (self.pack.manifest().sampling.hop_fraction * n_ctx as f64) as usize;
+        hop.clamp(1, n_ctx)
+    }
+
+    /// Longest prime that every window can listen to, in tokens.
+    pub fn max_prime_tokens(&self) -> usize {
+        (self.prior.config().n_ctx - self.hop_tokens()).max(1)
+    }
+
+    /// The same in seconds.
+    pub fn max_prime_seconds(&self) -> f64 {
+        let n_frames = frames_from_tokens(self.max_prime_tokens(), self.hop());
+        seconds_from_frames(n_frames, self.rate())
+    }
+
+    /// What the editor shows about it.
+    pub fn summary(&self) -> PackSummary {
+        let labels = self.pack.labels();
+        let ids = 0..labels.artists.len() as u32;
+        PackSummary {
+            name: self.pack.name().to_owned(),
+            licence: self.pack.manifest().licence.clone(),
+            folder: self.pack.dir().to_owned(),
+            n_parameters: self.pack.parameters() as usize,
+            n_bytes: self.pack.memory_bytes(Precision::F32) as usize,
+            sample_rate: self.pack.sample_rate(),
+            hop: self.hop(),
+            max_prime_seconds: self.max_prime_seconds(),
+            labels: Labels {
+                artists: labels.artists.clone(),
+                genres: labels.genres.clone(),
+                genre_of_artist: ids.map(|id| labels.genre_of(id)).collect(),
+            },
+        }
+    }
+}
+
+/// The first pack on the search path that opens. `binary` is the plugin or program that asks.
+///
+/// # Errors
+/// When there is none, with the folders that were looked at, or why the first one did not open.
+pub fn first_pack(binary: Option<&Path>) -> Result<Pack, EngineError> {
+    let found: Vec<PathBuf> = find_packs(binary);
+    let Some(first) = found.first() else {
+        return Err(EngineError::NoPack(search_path(binary)));
+    };
+    Ok(Pack::open(first)?)
+}

@@ -1,0 +1,105 @@
+//! Work in the order it was asked for, for all instances of the process.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::seat::{Place, Seat};
+
+/// The right to be worked on, which its owner may give up.
+#[derive(Default)]
+pub struct Ticket {
+    stop: Arc<AtomicBool>,
+}
+
+impl Ticket {
+    /// Felt by whoever works on it within a token.
+    pub fn stop(&self) {
+        self.stop.store(true, Relaxed);
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Relaxed)
+    }
+
+    /// The flag itself, for the samplers to look at.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+}
+
+/// One continuation for one instance.
+pub struct Job {
+    pub seat: Arc<Seat>,
+    pub ticket: Arc<Ticket>,
+    pub place: Place,
+    pub asked_at: Instant,
+}
+
+/// What the worker does next.
+pub enum Work {
+    /// Look for packs and load the first.
+    LoadModel,
+    Compose(Box<Job>),
+}
+
+/// A queue that the worker waits on.
+#[derive(Default)]
+pub struct Queue {
+    inner: Mutex<Inner>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    waiting: VecDeque<Work>,
+    is_closed: bool,
+}
+
+impl Queue {
+    pub fn push(&self, work: Work) {
+        self.inner.lock().waiting.push_back(work);
+        self.wake.notify_one();
+    }
+
+    /// The next piece of work; none once the queue is closed.
+    pub fn next(&self) -> Option<Work> {
+        let mut inner = self.inner.lock();
+        loop {
+            if inner.is_closed {
+                return None;
+            }
+            if let Some(work) = inner.waiting.pop_front() {
+                return Some(work);
+            }
+            self.wake.wait(&mut inner);
+        }
+    }
+
+    /// Drops everything that waits, and lets nobody wait any more.
+    pub fn close(&self) {
+        let mut inner = self.inner.lock();
+        inner.is_closed = true;
+        let dropped = std::mem::take(&mut inner.waiting);
+        drop(inner);
+        self.wake.notify_all();
+        drop(dropped); // outside the lock: jobs hold what instances heard
+    }
+
+    /// The seats that wait for a composition, first come first.
+    pub fn seats(&self) -> Vec<Arc<Seat>> {
+        let inner = self.inner.lock();
+        let jobs = inner.waiting.iter().filter_map(|work| match work {
+            Work::Compose(job) if !job.ticket.is_stopped() => Some(Arc::clone(&job.seat)),
+            _ => None,
+        });
+        jobs.collect()
+    }
+}

@@ -1,0 +1,117 @@
+//! Stacks of dilated residual blocks, the body of every encoder and decoder.
+
+use candle_core::{Result as TensorResult, Tensor};
+use candle_nn::VarBuilder;
+
+use super::conv::Conv;
+use crate::jukebox::{JukeboxError, VqvaeConfig};
+
+/// Widest dilation a configuration may ask for, in steps.
+const MAX_DILATION: usize = 1 << 20;
+
+/// Residual blocks, one after the other, each with its own dilation.
+pub struct ResStack {
+    blocks: Vec<ResBlock>,
+}
+
+impl ResStack {
+    /// Reads `model.{j}` for the dilation of each block.
+    pub fn load(
+        width: usize,
+        hidden: usize,
+        dilations: &[usize],
+        vb: VarBuilder,
+    ) -> TensorResult<Self> {
+        let blocks = dilations
+            .iter()
+            .enumerate()
+            .map(|(j, dilation)| ResBlock::load(width, hidden, *dilation, vb.pp("model").pp(j)))
+            .collect::<TensorResult<_>>()?;
+        Ok(Self { blocks })
+    }
+
+    /// Keeps the shape `[b, t, c]`.
+    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+        self.blocks.iter().try_fold(x.clone(), |x, block| block.forward(&x))
+    }
+}
+
+/// `x + pointwise(relu(dilated(relu(x))))`, over `[b, t, c]`.
+struct ResBlock {
+    dilated: Conv,
+    pointwise: Conv,
+}
+
+impl ResBlock {
+    /// Reads `model.1` and `model.3`: the checkpoint counts the activations as 0 and 2.
+    fn load(width: usize, hidden: usize, dilation: usize, vb: VarBuilder) -> TensorResult<Self> {
+        Ok(Self {
+            dilated: Conv::wide(width, hidden, dilation, vb.pp("model.1"))?,
+            pointwise: Conv::pointwise(hidden, width, vb.pp("model.3"))?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+        let h = self.dilated.forward(&x.relu()?)?; // [b, t, hidden]
+        let h = self.pointwise.forward(&h.relu()?)?; // [b, t, c]
+        x + h
+    }
+}
+
+/// Dilation of each block of an encoder of `level`, in stored order.
+pub fn encoder_dilations(config: &VqvaeConfig, level: usize) -> Result<Vec<usize>, JukeboxError> {
+    (0..config.depth * config.multipliers[level]).map(|j| dilation(config, j)).collect()
+}
+
+/// Dilation of each block of a decoder of `level`, in stored order.
+pub fn decoder_dilations(config: &VqvaeConfig, level: usize) -> Result<Vec<usize>, JukeboxError> {
+    let mut dilations = encoder_dilations(config, level)?;
+    if config.reverse_decoder_dilation {
+        dilations.reverse();
+    }
+    Ok(dilations)
+}
+
+fn dilation(config: &VqvaeConfig, block_idx: usize) -> Result<usize, JukeboxError> {
+    let exponent = match config.dilation_cycle {
+        Some(cycle) => block_idx % cycle.max(1),
+        None => block_idx,
+    };
+    u32::try_from(exponent)
+        .ok()
+        .and_then(|exponent| config.dilation_growth_rate.checked_pow(exponent))
+        .filter(|dilation| *dilation <= MAX_DILATION)
+        .ok_or_else(|| {
+            JukeboxError::Config(format!(
+                "block {block_idx} would be dilated by {} to the power of {exponent}, \
+                 more than {MAX_DILATION} steps",
+                config.dilation_growth_rate
+            ))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jukebox::vqvae::tests::tiny;
+
+    #[test]
+    fn dilations_grow_turn_around_in_decoders_and_start_again_after_a_cycle() {
+        let config = VqvaeConfig { depth: 3, multipliers: vec![2, 1], ..tiny() };
+        let cycled = VqvaeConfig { dilation_cycle: Some(2), ..config.clone() };
+
+        assert_eq!(encoder_dilations(&config, 1).unwrap(), [1, 3, 9]);
+        assert_eq!(decoder_dilations(&config, 1).unwrap(), [9, 3, 1]);
+        assert_eq!(encoder_dilations(&cycled, 0).unwrap(), [1, 3, 1, 3, 1, 3]);
+        assert_eq!(decoder_dilations(&cycled, 0).unwrap(), [3, 1, 3, 1, 3, 1]);
+    }
+
+    #[test]
+    fn a_dilation_beyond_reason_is_an_error() {
+        let config = VqvaeConfig { depth: 40, ..tiny() };
+
+        let error = encoder_dilations(&config, 0).unwrap_err();
+
+        assert!(error.to_string().contains("more than 1048576 steps"), "{error}");
+    }
+}

@@ -1,0 +1,252 @@
+//! `pack.json`: what a pack says about itself, and whether that makes sense.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Labels;
+use crate::jukebox::{PriorConfig, VqvaeConfig};
+
+/// The version of `pack.json` that this Encore reads and writes.
+pub const FORMAT_VERSION: u64 = 1;
+
+/// Everything in `pack.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub format_version: u64,
+    pub name: String,
+    /// SPDX identifier where there is one.
+    pub licence: String,
+    #[serde(default)]
+    pub description: String,
+    /// Rate of the audio that the networks were trained on, in Hz.
+    pub sample_rate: u32,
+    pub vqvae: VqvaeEntry,
+    #[serde(default)]
+    pub priors: Vec<PriorEntry>,
+    #[serde(default)]
+    pub labels: Labels,
+    pub sampling: Sampling,
+    /// Every file of the pack but `pack.json`, by name.
+    pub files: BTreeMap<String, FileEntry>,
+}
+
+/// The VQ-VAE and where its weights are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VqvaeEntry {
+    pub file: String,
+    /// The levels whose weights are in the file, finest first.
+    pub levels_present: Vec<usize>,
+    pub config: VqvaeConfig,
+}
+
+/// One prior and where its weights are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriorEntry {
+    pub file: String,
+    pub config: PriorConfig,
+}
+
+/// What a file of the pack must be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    pub bytes: u64,
+}
+
+/// Sampling that suits the pack's coarsest prior.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    pub temperature: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<usize>,
+    /// How much of the track to listen to.
+    pub prime_seconds: f64,
+    /// Length of the whole song, as the model is told.
+    pub total_seconds: f64,
+    /// Share of a window by which the next one is moved on.
+    pub hop_fraction: f64,
+}
+
+impl Manifest {
+    /// Why this manifest cannot be used, if it cannot. File names are looked at elsewhere.
+    pub fn problem(&self) -> Option<String> {
+        if self.name.trim().is_empty() {
+            return Some("the name is empty".into());
+        }
+        if !(8_000..=192_000).contains(&self.sample_rate) {
+            return Some(format!("sample_rate is {} Hz (8000 to 192000)", self.sample_rate));
+        }
+        (self.vqvae.problem().map(|problem| format!("the VQ-VAE: {problem}")))
+            .or_else(|| self.priors_problem())
+            .or_else(|| self.labels.problem())
+            .or_else(|| self.sampling.problem().map(|problem| format!("sampling: {problem}")))
+            .or_else(|| self.files_problem())
+    }
+
+    /// Names of the files that hold weights.
+    pub fn weight_files(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.vqvae.file.as_str())
+            .chain(self.priors.iter().map(|prior| prior.file.as_str()))
+    }
+
+    fn priors_problem(&self) -> Option<String> {
+        for (i, prior) in self.priors.iter().enumerate() {
+            let level = prior.config.level;
+            if let Some(problem) = prior.problem().or_else(|| self.mismatch(&prior.config)) {
+                return Some(format!("the prior of level {level}: {problem}"));
+            }
+            if self.priors[..i].iter().any(|other| other.config.level == level) {
+                return Some(format!("two priors for level {level}"));
+            }
+        }
+        None
+    }
+
+    /// Where a prior and the rest of the pack disagree.
+    fn mismatch(&self, prior: &PriorConfig) -> Option<String> {
+        let codebook = &self.vqvae.config;
+        if !self.vqvae.levels_present.contains(&prior.level) {
+            return Some("the VQ-VAE does not have this level".into());
+        }
+        if prior.l_bins != codebook.l_bins {
+            return Some(format!(
+                "it writes {} codes, but the codebook has {}",
+                prior.l_bins, codebook.l_bins
+            ));
+        }
+        let labels = prior.labels.as_ref()?;
+        let hop = codebook.hop(prior.level);
+        if labels.hop != hop || labels.sample_rate != self.sample_rate {
+            return Some(format!(
+                "its labels count {} frames per token at {} Hz, but the pack has {hop} at {}",
+                labels.hop, labels.sample_rate, self.sample_rate
+            ));
+        }
+        let (n_artists, n_genres) = (self.labels.artists.len(), self.labels.genres.len());
+        if n_artists > labels.artist_bins || n_genres > labels.genre_bins {
+            return Some(format!(
+                "{n_artists} artists and {n_genres} genres do not fit its tables of {} and {}",
+                labels.artist_bins, labels.genre_bins
+            ));
+        }
+        None
+    }
+
+    fn files_problem(&self) -> Option<String> {
+        if let Some(name) = self.weight_files().find(|name| !self.files.contains_key(*name)) {
+            return Some(format!("{name:?} has no size and SHA-256 under \"files\""));
+        }
+        self.files.iter().find_map(|(name, file)| {
+            let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+            let is_sha256 = file.sha256.len() == 64 && file.sha256.bytes().all(is_digit);
+            (!is_sha256)
+                .then(|| format!("the sha256 of {name:?} is not 64 lower-case hexadecimal digits"))
+        })
+    }
+}
+
+impl VqvaeEntry {
+    fn problem(&self) -> Option<String> {
+        let config = &self.config;
+        if let Some(problem) = config.problem() {
+            return Some(problem);
+        }
+        let rises = self.levels_present.windows(2).all(|pair| pair[0] < pair[1]);
+        match self.levels_present.last() {
+            Some(last) if rises && *last < config.levels => {}
+            _ => {
+                return Some(format!(
+                    "levels_present is {:?} (rising levels below {}, at least one)",
+                    self.levels_present, config.levels
+                ));
+            }
+        }
+        let deepest = config.depth.saturating_mul(config.multipliers.iter().copied().max()?);
+        let widest = config.width.saturating_mul(config.multipliers.iter().copied().max()?);
+        too_large("emb_width", config.emb_width, 1 << 16)
+            .or_else(|| too_large("l_bins", config.l_bins, 1 << 20))
+            .or_else(|| too_large("width times the largest multiplier", widest, 1 << 16))
+            .or_else(|| too_large("depth times the largest multiplier", deepest, 256))
+            .or_else(|| too_large("downs_t", config.downs_t.iter().copied().max()?, 16))
+            .or_else(|| share_problem("m_conv", config.m_conv))
+            .or_else(|| dilation_problem(config, deepest))
+    }
+}
+
+impl PriorEntry {
+    fn problem(&self) -> Option<String> {
+        let config = &self.config;
+        let sizes = config.problem().or_else(|| {
+            too_large("n_ctx", config.n_ctx, 1 << 20)
+                .or_else(|| too_large("width", config.width, 1 << 16))
+                .or_else(|| too_large("depth", config.depth, 1024))
+                .or_else(|| share_problem("m_attn", config.m_attn))
+                .or_else(|| share_problem("m_mlp", config.m_mlp))
+        });
+        let labels = config.labels.as_ref();
+        sizes.or_else(|| {
+            let labels = labels?;
+            let (min, max) = (labels.min_duration_seconds, labels.max_duration_seconds);
+            if !(min.is_finite() && max.is_finite() && 0.0 <= min && min < max) {
+                return Some(format!("songs last from {min} to {max} seconds"));
+            }
+            let tables = [labels.artist_bins, labels.genre_bins, labels.t_bins];
+            if tables.contains(&0) {
+                return Some("a label table of 0 rows".into());
+            }
+            too_large("a label table", tables.into_iter().max()?, 1 << 20)
+        })
+    }
+}
+
+impl Sampling {
+    fn problem(&self) -> Option<String> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let share = |x: f64| x > 0.0 && x <= 1.0;
+        if !positive(self.temperature) {
+            Some(format!("temperature is {} (above 0)", self.temperature))
+        } else if let Some(p) = self.top_p.filter(|p| !share(*p)) {
+            Some(format!("top_p is {p} (above 0, at most 1)"))
+        } else if self.top_k == Some(0) {
+            Some("top_k is 0 (at least 1)".into())
+        } else if !positive(self.prime_seconds) || !positive(self.total_seconds) {
+            Some(format!(
+                "prime_seconds is {} and total_seconds {} (both above 0)",
+                self.prime_seconds, self.total_seconds
+            ))
+        } else if !share(self.hop_fraction) {
+            Some(format!("hop_fraction is {} (above 0, at most 1)", self.hop_fraction))
+        } else {
+            None
+        }
+    }
+}
+
+/// Sizes are bounded so that a wrong digit is a message and not an attempt to allocate everything.
+fn too_large(what: &str, value: usize, limit: usize) -> Option<String> {
+    (value > limit).then(|| format!("{what} is {value} (at most {limit})"))
+}
+
+fn share_problem(what: &str, share: f64) -> Option<String> {
+    let sound = share > 0.0 && share <= 16.0;
+    (!sound).then(|| format!("{what} is {share} (above 0, at most 16)"))
+}
+
+fn dilation_problem(config: &VqvaeConfig, deepest: usize) -> Option<String> {
+    if config.dilation_cycle == Some(0) {
+        return Some("dilation_cycle is 0".into());
+    }
+    let n_powers = deepest.min(config.dilation_cycle.unwrap_or(deepest)) as u32;
+    let largest = config.dilation_growth_rate.checked_pow(n_powers.saturating_sub(1));
+    let sound = largest.is_some_and(|dilation| dilation <= 1 << 20);
+    (!sound).then(|| format!("dilations grow beyond {} in {n_powers} blocks", 1 << 20))
+}

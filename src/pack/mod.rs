@@ -1,0 +1,251 @@
+//! Model packs on disk: opened, verified, and read into networks.
+//!
+//! A pack is a folder with `pack.json` (the [`Manifest`]) and safetensors files. Opening one is cheap:
+//! the manifest is read and checked and the sizes of its files compared. Weights are read when they are
+//! asked for, and the bytes that were read are hashed in the same pass. Nothing here runs code from a
+//! pack, follows a name out of its folder, or maps a file into memory.
+//!
+//! In names, a *file* is a name inside the pack, a *path* is where that is on disk.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+mod error;
+mod labels;
+mod manifest;
+mod search;
+pub mod shapes;
+mod weights;
+
+pub use error::PackError;
+pub use labels::{Labels, UnknownLabel};
+pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
+pub use search::{find_packs, search_path};
+
+use crate::jukebox::{JukeboxError, Prior, PriorConfig, Vqvae};
+use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
+
+/// The file that makes a folder a pack.
+pub const MANIFEST_FILE: &str = "pack.json";
+
+/// An opened pack: its manifest made sense and its files had the right sizes.
+#[derive(Debug, Clone)]
+pub struct Pack {
+    dir: PathBuf,
+    manifest: Manifest,
+}
+
+/// How weights may be held in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    F32,
+    F16,
+    /// Blocks of 32 eight-bit integers with a 16-bit scale.
+    Q8,
+}
+
+impl Pack {
+    /// Reads and checks `pack.json`, and the sizes of the files it names.
+    pub fn open(dir: &Path) -> Result<Self, PackError> {
+        let path = dir.join(MANIFEST_FILE);
+        let text = fs::read(&path).map_err(|source| match source.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                PackError::NotAPack { path: dir.into() }
+            }
+            _ => PackError::Io { path: path.clone(), source },
+        })?;
+        let manifest = parse(&path, &text)?;
+        let pack = Self { dir: dir.into(), manifest };
+        for (file, stated) in &pack.manifest.files {
+            let path = pack.dir.join(file);
+            weights::check_size(&path, &fs::metadata(&path), stated)?;
+        }
+        Ok(pack)
+    }
+
+    /// Reads every file and compares its hash.
+    pub fn verify(&self) -> Result<(), PackError> {
+        let mut files = self.manifest.files.iter();
+        files.try_for_each(|(file, stated)| weights::verify(&self.dir.join(file), stated))
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    pub fn labels(&self) -> &Labels {
+        &self.manifest.labels
+    }
+
+    /// Rate of the audio that the networks take and make, in Hz.
+    pub fn sample_rate(&self) -> u32 {
+        self.manifest.sample_rate
+    }
+
+    /// The coarsest level that the VQ-VAE has.
+    pub fn top_level(&self) -> usize {
+        self.manifest.vqvae.levels_present.last().copied().unwrap_or(0)
+    }
+
+    /// Frames per token of a level that the VQ-VAE has.
+    pub fn hop(&self, level: usize) -> Result<usize, PackError> {
+        let vqvae = &self.manifest.vqvae;
+        if vqvae.levels_present.contains(&level) {
+            return Ok(vqvae.config.hop(level));
+        }
+        let available = vqvae.levels_present.clone();
+        Err(PackError::NoSuchLevel { path: self.dir.clone(), what: "VQ-VAE", level, available })
+    }
+
+    /// Shape of the prior that writes `level`.
+    pub fn prior_config(&self, level: usize) -> Result<&PriorConfig, PackError> {
+        self.prior_entry(level).map(|prior| &prior.config)
+    }
+
+    /// What tells this pack's networks from any other's, for recipes: 64 hexadecimal digits.
+    ///
+    /// Covers the hashes of its files and the shapes of its networks, because the same weights with
+    /// another number of heads write other codes; not its name, labels or recommended sampling.
+    pub fn hash(&self) -> String {
+        let Manifest { vqvae, priors, files, .. } = &self.manifest;
+        let files: Vec<_> = files.iter().map(|(name, file)| (name, &file.sha256)).collect();
+        let networks = serde_json::json!([files, vqvae, priors]);
+        hex(&Sha256::digest(networks.to_string()))
+    }
+
+    /// Numbers in all of its networks.
+    pub fn parameters(&self) -> u64 {
+        let Manifest { vqvae, priors, .. } = &self.manifest;
+        let priors = priors.iter().map(|prior| n_parameters(&prior_tensors(&prior.config)));
+        n_parameters(&vqvae_tensors(&vqvae.config, &vqvae.levels_present)) + priors.sum::<u64>()
+    }
+
+    /// Size of its files on disk.
+    pub fn bytes(&self) -> u64 {
+        self.manifest.files.values().map(|file| file.bytes).sum()
+    }
+
+    /// Memory that all of its weights take, in bytes.
+    pub fn memory_bytes(&self, precision: Precision) -> u64 {
+        let n_parameters = self.parameters();
+        match precision {
+            Precision::F32 => 4 * n_parameters,
+            Precision::F16 => 2 * n_parameters,
+            Precision::Q8 => n_parameters + 2 * n_parameters.div_ceil(32),
+        }
+    }
+
+    /// Reads one of the pack's files, checking its hash and the shapes that its networks call for.
+    pub fn load_weights(&self, file: &str) -> Result<VarBuilder<'static>, PackError> {
+        let path = self.dir.join(file);
+        let Some(stated) = self.manifest.files.get(file) else {
+            return Err(PackError::MissingFile { path });
+        };
+        let tensors = weights::read(&path, stated, &self.tensors_in(file))?;
+        Ok(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+    }
+
+    /// Reads the VQ-VAE, with all levels that the pack has of it.
+    pub fn load_vqvae(&self) -> Result<Vqvae, PackError> {
+        let VqvaeEntry { file, levels_present, config } = &self.manifest.vqvae;
+        let weights = self.load_weights(file)?;
+        Vqvae::load(config, levels_present, weights).map_err(self.refused(file))
+    }
+
+    /// Reads the prior that writes `level`.
+    pub fn load_prior(&self, level: usize) -> Result<Prior, PackError> {
+        let PriorEntry { file, config } = self.prior_entry(level)?;
+        let weights = self.load_weights(file)?;
+        Prior::load(config, weights).map_err(self.refused(file))
+    }
+
+    fn refused(&self, file: &str) -> impl FnOnce(JukeboxError) -> PackError {
+        let path = self.dir.join(file);
+        move |source| PackError::Network { path, source }
+    }
+
+    /// What a file must hold: networks may share one.
+    fn tensors_in(&self, file: &str) -> Vec<TensorShape> {
+        let Manifest { vqvae, priors, .. } = &self.manifest;
+        let mut tensors = Vec::new();
+        if vqvae.file == file {
+            tensors.extend(vqvae_tensors(&vqvae.config, &vqvae.levels_present));
+        }
+        for prior in priors.iter().filter(|prior| prior.file == file) {
+            tensors.extend(prior_tensors(&prior.config));
+        }
+        tensors
+    }
+
+    fn prior_entry(&self, level: usize) -> Result<&PriorEntry, PackError> {
+        let priors = &self.manifest.priors;
+        priors.iter().find(|prior| prior.config.level == level).ok_or_else(|| {
+            let available = priors.iter().map(|prior| prior.config.level).collect();
+            PackError::NoSuchLevel { path: self.dir.clone(), what: "prior", level, available }
+        })
+    }
+}
+
+/// The manifest, if it is one that this Encore can use.
+fn parse(path: &Path, text: &[u8]) -> Result<Manifest, PackError> {
+    #[derive(Deserialize)]
+    struct AnyVersion {
+        format_version: u64,
+    }
+    let json = |e: serde_json::Error| PackError::Json {
+        path: path.into(),
+        line: e.line(),
+        column: e.column(),
+        problem: without_position(&e),
+    };
+    let AnyVersion { format_version } = serde_json::from_slice(text).map_err(json)?;
+    if format_version != FORMAT_VERSION {
+        let (found, supported) = (format_version, FORMAT_VERSION);
+        return Err(PackError::Version { path: path.into(), found, supported });
+    }
+    let manifest: Manifest = serde_json::from_slice(text).map_err(json)?;
+    let names = manifest.files.keys().map(String::as_str).chain(manifest.weight_files());
+    if let Some(name) = names.into_iter().find(|name| leaves_folder(name)) {
+        return Err(PackError::FileName { path: path.into(), name: name.into() });
+    }
+    match manifest.problem() {
+        Some(problem) => Err(PackError::Config { path: path.into(), problem }),
+        None => Ok(manifest),
+    }
+}
+
+/// Whether a name could mean something else than a file in the pack's folder, on any system.
+fn leaves_folder(name: &str) -> bool {
+    name.is_empty()
+        || name == "."
+        || name == ".."
+        || name.contains(['/', '\\', ':'])
+        || name.contains(char::is_control)
+}
+
+/// serde's message without its " at line 3 column 7", which is said elsewhere.
+fn without_position(e: &serde_json::Error) -> String {
+    let message = e.to_string();
+    match message.rfind(" at line ") {
+        Some(end) => message[..end].to_owned(),
+        None => message,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

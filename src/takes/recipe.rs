@@ -1,0 +1,164 @@
+//! The recipe of a take: everything that is needed to make the same codes again.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::TakeError;
+use super::file::write_bytes;
+
+/// The version of recipes that this Encore reads and writes.
+const FORMAT_VERSION: u32 = 1;
+
+/// What made a take. The same recipe with the same prime gives the same codes on the same backend.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    pub format_version: u32,
+    pub encore_version: String,
+    pub pack: PackId,
+    /// What the networks ran on.
+    pub backend: String,
+    pub prime: Prime,
+    pub seed: u64,
+    pub artist: Label,
+    pub genres: Vec<Label>,
+    pub sampler: SamplerRecipe,
+    /// The level of the codes.
+    pub level: usize,
+    /// Length of the continuation.
+    pub length_seconds: f64,
+    /// Length of the whole song, as the model was told.
+    pub total_seconds: f64,
+}
+
+/// Which pack; the hash decides, the name is for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackId {
+    pub name: String,
+    pub sha256: String,
+}
+
+/// What was listened to: mono, at the model's rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prime {
+    /// Of its samples as little-endian `f32`.
+    pub sha256: String,
+    pub n_frames: usize,
+    pub sample_rate: u32,
+}
+
+/// An artist or genre; the id decides, the name is for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    pub id: u32,
+    pub name: String,
+}
+
+/// How tokens were chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplerRecipe {
+    pub temperature: f64,
+    pub top_k: Option<usize>,
+    pub top_p: Option<f64>,
+}
+
+impl Recipe {
+    /// What to write into [`Recipe::format_version`].
+    pub const FORMAT_VERSION: u32 = FORMAT_VERSION;
+
+    /// Writes the recipe as JSON.
+    pub fn write(&self, path: &Path) -> Result<(), TakeError> {
+        let not_recipe = |e: serde_json::Error| TakeError::NotRecipe {
+            path: path.into(),
+            problem: e.to_string(),
+        };
+        let mut json = serde_json::to_string_pretty(self).map_err(not_recipe)?;
+        json.push('\n');
+        write_bytes(path, json.as_bytes())
+    }
+
+    /// Reads a recipe from JSON.
+    pub fn read(path: &Path) -> Result<Self, TakeError> {
+        let json = std::fs::read(path).map_err(TakeError::read(path))?;
+        let not_recipe = |problem: String| TakeError::NotRecipe { path: path.into(), problem };
+        let recipe: Self = serde_json::from_slice(&json).map_err(|e| not_recipe(e.to_string()))?;
+        if recipe.format_version != FORMAT_VERSION {
+            return Err(not_recipe(format!(
+                "format_version is {}, not {FORMAT_VERSION}",
+                recipe.format_version
+            )));
+        }
+        Ok(recipe)
+    }
+}
+
+impl Prime {
+    /// Describes what was listened to.
+    pub fn of(samples: &[f32], sample_rate: u32) -> Self {
+        let mut hash = Sha256::new();
+        samples.iter().for_each(|sample| hash.update(sample.to_le_bytes()));
+        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { sha256, n_frames: samples.len(), sample_rate }
+    }
+
+    /// Where the continuation begins.
+    pub fn seconds(&self) -> f64 {
+        crate::units::seconds_from_frames(self.n_frames, self.sample_rate.into())
+    }
+}
+
+#[cfg(test)]
+pub(super) fn example() -> Recipe {
+    Recipe {
+        format_version: FORMAT_VERSION,
+        encore_version: "0.1.0".into(),
+        pack: PackId { name: "Tiny".into(), sha256: "00".repeat(32) },
+        backend: "cpu-f32".into(),
+        prime: Prime::of(&[0.0, 0.5], 44_100),
+        seed: u64::MAX,
+        artist: Label { id: 4, name: "Hearthside".into() },
+        genres: vec![Label { id: 4, name: "folk".into() }],
+        sampler: SamplerRecipe { temperature: 0.95, top_k: None, top_p: Some(0.92) },
+        level: 1,
+        length_seconds: 8.0,
+        total_seconds: 40.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_comes_back_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("take.json");
+
+        example().write(&path).unwrap();
+
+        assert_eq!(Recipe::read(&path).unwrap(), example());
+    }
+
+    #[test]
+    fn a_recipe_from_a_later_encore_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("take.json");
+        Recipe { format_version: 2, ..example() }.write(&path).unwrap();
+
+        let error = Recipe::read(&path).unwrap_err().to_string();
+
+        assert!(error.contains("take.json") && error.contains("format_version is 2"), "{error}");
+    }
+
+    #[test]
+    fn the_prime_is_told_apart_by_every_sample() {
+        assert_ne!(Prime::of(&[0.0, 0.5], 44_100), Prime::of(&[0.0, 0.500_000_1], 44_100));
+        assert_eq!(Prime::of(&[0.0; 44_100], 44_100).seconds(), 1.0);
+    }
+}

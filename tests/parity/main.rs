@@ -1,0 +1,102 @@
+//! The networks agree with the reference implementation, set by set.
+//!
+//! `ENCORE_FIXTURES` names the folder of sets; without it, the full sets beside the repository are
+//! used where they exist, and otherwise the two small ones in `tests/fixtures`.
+//! A set that this build cannot run is skipped by name, with the reason.
+
+mod labels;
+mod prior;
+mod tally;
+mod vqvae;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use encore::pack::hf::oai_name;
+use serde_json::Value;
+
+use tally::Tally;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+#[test]
+fn every_fixture_set_agrees_with_the_reference() {
+    let folder = fixtures();
+    let mut sets: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{folder:?}: {error}"))
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir())
+        .collect();
+    sets.sort();
+    let mut total = Tally::new("total");
+    for set in &sets {
+        let name = set.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut tally = Tally::new(&name);
+        if let Err(error) = run(set, &mut tally) {
+            tally.fail("the set", &error.to_string());
+        }
+        println!("{}", tally.line());
+        total.add(&tally);
+    }
+    println!("{}", total.counts());
+    assert!(0 < total.n_passed, "no set in {folder:?} could be run");
+    assert_eq!(total.n_failed, 0, "some of the reference's numbers differ, see above");
+}
+
+fn run(set: &Path, tally: &mut Tally) -> Outcome {
+    if set.join("labels.json").exists() {
+        return labels::run(&json(&set.join("labels.json"))?, tally);
+    }
+    if !set.join("meta.json").exists() {
+        tally.skip("the set", "it describes released weights, which are not here");
+        return Ok(());
+    }
+    let meta = json(&set.join("meta.json"))?;
+    match meta["kind"].as_str() {
+        Some("vqvae") => vqvae::run(set, &meta, tally),
+        Some("prior") => match prior::missing(&meta) {
+            Some(reason) => {
+                tally.skip("the set", reason);
+                Ok(())
+            }
+            None => prior::run(set, &meta, tally),
+        },
+        Some("pipeline") => {
+            tally.skip("the set", "it needs upsamplers and lyrics, which are not built");
+            Ok(())
+        }
+        kind => Err(format!("unknown kind {kind:?}").into()),
+    }
+}
+
+/// The folder of fixture sets.
+fn fixtures() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if let Some(named) = std::env::var_os("ENCORE_FIXTURES") {
+        let named = PathBuf::from(named); // an absolute path replaces what it is joined to
+        return if named.exists() { named } else { package.join(named) };
+    }
+    let beside = package.join("../shared/fixtures");
+    if beside.exists() { beside } else { package.join("tests/fixtures") }
+}
+
+fn json(path: &Path) -> Result<Value, Box<dyn std::error::Error>> {
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+}
+
+/// `hf/model.safetensors` of a set, under OpenAI's names.
+fn weights(
+    set: &Path,
+    downs_t: &[usize],
+) -> Result<VarBuilder<'static>, Box<dyn std::error::Error>> {
+    let tensors = candle_core::safetensors::load(set.join("hf/model.safetensors"), &Device::Cpu)?;
+    let tensors = tensors.into_iter().map(|(name, tensor)| (oai_name(&name, downs_t), tensor));
+    Ok(VarBuilder::from_tensors(tensors.collect(), DType::F32, &Device::Cpu))
+}
+
+/// Integers of a fixture as codes.
+fn codes(tensor: &Tensor) -> candle_core::Result<Vec<Vec<u32>>> {
+    let rows = tensor.to_dtype(DType::I64)?.to_vec2::<i64>()?;
+    Ok(rows.into_iter().map(|row| row.into_iter().map(|code| code as u32).collect()).collect())
+}
