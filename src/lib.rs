@@ -33,6 +33,7 @@ pub mod jukebox;
 pub mod link;
 pub mod pack;
 pub mod params;
+pub mod plugin;
 pub mod rt;
 pub mod takes;
 pub mod ui;
