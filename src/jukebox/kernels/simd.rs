@@ -9,6 +9,9 @@ pub const TILE: usize = 16;
 /// Partial sums per output, to keep the multipliers busy.
 const PARTS: usize = 4;
 
+/// Rows that share the weights while they are in registers.
+pub const BLOCK_ROWS: usize = 6;
+
 /// One row, `[n_in]`, times one tile.
 pub type TileProduct = fn(&[f32], &[f32]) -> [f32; TILE];
 
@@ -32,6 +35,45 @@ pub fn best() -> TileProduct {
     product_portable
 }
 
+/// A block of rows, `[n_in]` each, times two tiles, on top of `sums`.
+pub type BlockProduct =
+    fn(rows: &[&[f32]; BLOCK_ROWS], tiles: [&[f32]; 2], sums: &mut [[f32; 2 * TILE]; BLOCK_ROWS]);
+
+/// The fastest that this processor can run.
+pub fn best_block() -> BlockProduct {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            return |rows, tiles, sums| {
+                // SAFETY: the processor was just asked for what the function is compiled for.
+                unsafe { x86::block_avx512(rows, tiles, sums) }
+            };
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            return |rows, tiles, sums| {
+                // SAFETY: the processor was just asked for what the function is compiled for.
+                unsafe { x86::block_avx2(rows, tiles, sums) }
+            };
+        }
+    }
+    block_portable
+}
+
+fn block_portable(
+    rows: &[&[f32]; BLOCK_ROWS],
+    tiles: [&[f32]; 2],
+    sums: &mut [[f32; 2 * TILE]; BLOCK_ROWS],
+) {
+    for (half, tile) in tiles.iter().enumerate() {
+        for (row, sums) in rows.iter().zip(&mut *sums) {
+            let sums = &mut sums[half * TILE..(half + 1) * TILE];
+            for (x, weights) in row.iter().zip(tile.as_chunks::<TILE>().0) {
+                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += x * weight);
+            }
+        }
+    }
+}
+
 /// For every other processor; simple enough for the compiler to vectorise.
 fn product_portable(x: &[f32], tile: &[f32]) -> [f32; TILE] {
     let mut sums = [[0.0; TILE]; PARTS];
@@ -45,7 +87,7 @@ fn product_portable(x: &[f32], tile: &[f32]) -> [f32; TILE] {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{PARTS, TILE};
+    use super::{BLOCK_ROWS, PARTS, TILE};
     use std::arch::x86_64::*;
 
     /// How far ahead of the product the weights are asked for, in floats.
@@ -111,6 +153,85 @@ mod x86 {
         out
     }
 
+    #[target_feature(enable = "avx512f")]
+    pub fn block_avx512(
+        rows: &[&[f32]; BLOCK_ROWS],
+        tiles: [&[f32]; 2],
+        sums: &mut [[f32; 2 * TILE]; BLOCK_ROWS],
+    ) {
+        let n_in = rows[0].len();
+        assert!(rows.iter().all(|row| row.len() == n_in));
+        assert!(tiles.iter().all(|tile| tile.len() == n_in * TILE));
+        let mut held = [[_mm512_setzero_ps(); 2]; BLOCK_ROWS];
+        for (held, sums) in held.iter_mut().zip(&*sums) {
+            // SAFETY: `sums` are two unaligned vectors.
+            *held = unsafe {
+                [_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums[TILE..].as_ptr())]
+            };
+        }
+        for i in 0..n_in {
+            // SAFETY: each tile is `n_in` vectors long, see above.
+            let weights = unsafe {
+                tiles.map(|tile| _mm512_loadu_ps(tile.as_ptr().add(i * TILE)))
+            };
+            for (held, row) in held.iter_mut().zip(rows) {
+                // SAFETY: each row is `n_in` long, see above.
+                let x = _mm512_set1_ps(unsafe { *row.get_unchecked(i) });
+                held[0] = _mm512_fmadd_ps(x, weights[0], held[0]);
+                held[1] = _mm512_fmadd_ps(x, weights[1], held[1]);
+            }
+        }
+        for (held, sums) in held.iter().zip(sums) {
+            // SAFETY: `sums` have room for two unaligned vectors.
+            unsafe {
+                _mm512_storeu_ps(sums.as_mut_ptr(), held[0]);
+                _mm512_storeu_ps(sums[TILE..].as_mut_ptr(), held[1]);
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn block_avx2(
+        rows: &[&[f32]; BLOCK_ROWS],
+        tiles: [&[f32]; 2],
+        sums: &mut [[f32; 2 * TILE]; BLOCK_ROWS],
+    ) {
+        let n_in = rows[0].len();
+        assert!(rows.iter().all(|row| row.len() == n_in));
+        assert!(tiles.iter().all(|tile| tile.len() == n_in * TILE));
+        for (half, tile) in tiles.iter().enumerate() {
+            let mut held = [[_mm256_setzero_ps(); 2]; BLOCK_ROWS];
+            for (held, sums) in held.iter_mut().zip(&*sums) {
+                let sums = &sums[half * TILE..(half + 1) * TILE];
+                // SAFETY: `sums` are two unaligned vectors.
+                *held = unsafe {
+                    [_mm256_loadu_ps(sums.as_ptr()), _mm256_loadu_ps(sums[8..].as_ptr())]
+                };
+            }
+            for i in 0..n_in {
+                // SAFETY: the tile is `n_in` times two vectors long, see above.
+                let weights = unsafe {
+                    let tile = tile.as_ptr().add(i * TILE);
+                    [_mm256_loadu_ps(tile), _mm256_loadu_ps(tile.add(8))]
+                };
+                for (held, row) in held.iter_mut().zip(rows) {
+                    // SAFETY: each row is `n_in` long, see above.
+                    let x = _mm256_set1_ps(unsafe { *row.get_unchecked(i) });
+                    held[0] = _mm256_fmadd_ps(x, weights[0], held[0]);
+                    held[1] = _mm256_fmadd_ps(x, weights[1], held[1]);
+                }
+            }
+            for (held, sums) in held.iter().zip(&mut *sums) {
+                let sums = &mut sums[half * TILE..(half + 1) * TILE];
+                // SAFETY: `sums` have room for two unaligned vectors.
+                unsafe {
+                    _mm256_storeu_ps(sums.as_mut_ptr(), held[0]);
+                    _mm256_storeu_ps(sums[8..].as_mut_ptr(), held[1]);
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     fn prefetch(weights: &[f32; TILE]) {
         let ahead = weights.as_ptr().wrapping_add(AHEAD).cast();
@@ -152,5 +273,19 @@ mod tests {
             unsafe { (x86::product_avx512(&x, &tile), x86::product_avx2(&x, &tile)) };
 
         assert_eq!(wide, narrow);
+
+        let rows = [&x[..]; BLOCK_ROWS];
+        let mut wide = [[0.5; 2 * TILE]; BLOCK_ROWS];
+        let (mut narrow, mut plain) = (wide, wide);
+
+        // SAFETY: as above.
+        unsafe {
+            x86::block_avx512(&rows, [&tile, &tile], &mut wide);
+            x86::block_avx2(&rows, [&tile, &tile], &mut narrow);
+        }
+        block_portable(&rows, [&tile, &tile], &mut plain);
+
+        assert_eq!(wide, narrow);
+        assert!(wide.concat().iter().zip(plain.concat()).all(|(a, b)| (a - b).abs() < 1e-4));
     }
 }
