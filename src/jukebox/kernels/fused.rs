@@ -120,9 +120,14 @@ impl StepBackend for FusedBackend<'_> {
         self.many.x.copy_from_slice(rows);
         let layers = self.stack.layers.iter().zip(&self.packed.layers).zip(&mut self.caches);
         for ((layer, packed), cache) in layers {
-            packed.run(&mut self.many, layer.branch_scale(), multiply_many, |idx, qkv, scores, a| {
-                cache.attend(idx / n_steps, self.position + idx % n_steps, qkv, scores, a);
-            });
+            packed.run(
+                &mut self.many,
+                layer.branch_scale(),
+                multiply_many,
+                |idx, qkv, scores, a| {
+                    cache.attend(idx / n_steps, self.position + idx % n_steps, qkv, scores, a);
+                },
+            );
         }
         self.position += n_steps;
         Ok(())

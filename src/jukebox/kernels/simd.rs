@@ -165,15 +165,12 @@ mod x86 {
         let mut held = [[_mm512_setzero_ps(); 2]; BLOCK_ROWS];
         for (held, sums) in held.iter_mut().zip(&*sums) {
             // SAFETY: `sums` are two unaligned vectors.
-            *held = unsafe {
-                [_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums[TILE..].as_ptr())]
-            };
+            *held =
+                unsafe { [_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums[TILE..].as_ptr())] };
         }
         for i in 0..n_in {
             // SAFETY: each tile is `n_in` vectors long, see above.
-            let weights = unsafe {
-                tiles.map(|tile| _mm512_loadu_ps(tile.as_ptr().add(i * TILE)))
-            };
+            let weights = unsafe { tiles.map(|tile| _mm512_loadu_ps(tile.as_ptr().add(i * TILE))) };
             for (held, row) in held.iter_mut().zip(rows) {
                 // SAFETY: each row is `n_in` long, see above.
                 let x = _mm512_set1_ps(unsafe { *row.get_unchecked(i) });

@@ -3,7 +3,6 @@
 //! Level `l` has a pair of its own that runs through the blocks of every finer level too,
 //! all at the width and depth of level `l` (SPEC §2).
 
-use candle_core::{Result as TensorResult, Tensor};
 use candle_nn::VarBuilder;
 
 use super::conv::{Conv, DownConv, UpConv};
@@ -45,16 +44,16 @@ impl Encoder {
         Ok(Self { blocks })
     }
 
-    /// `[b, f, 1]` to `[b, t, c]`.
-    pub fn forward(&self, audio: &Tensor) -> TensorResult<Tensor> {
-        let mut h = audio.clone();
+    /// `[f]` to `[t, c]`.
+    pub fn forward(&self, audio: &[f32]) -> Vec<f32> {
+        let mut h = audio.to_vec(); // [f, 1]
         for block in &self.blocks {
             for (down, stack) in &block.stages {
-                h = stack.forward(&down.forward(&h)?)?; // [b, t / stride, width]
+                h = stack.forward(down.forward(&h)); // [t / stride, width]
             }
-            h = block.out.forward(&h)?; // [b, t, c]
+            h = block.out.forward(&h); // [t, c]
         }
-        Ok(h)
+        h
     }
 }
 
@@ -92,16 +91,16 @@ impl Decoder {
         Ok(Self { blocks, out: Conv::wide(config.emb_width, 1, 1, vb.pp("out"))? })
     }
 
-    /// `[b, t, c]` to `[b, f, 1]`.
-    pub fn forward(&self, codes: &Tensor) -> TensorResult<Tensor> {
-        let mut h = codes.clone();
+    /// `[t, c]` to `[f]`.
+    pub fn forward(&self, vectors: &[f32]) -> Vec<f32> {
+        let mut h = vectors.to_vec();
         for block in &self.blocks {
-            h = block.input.forward(&h)?; // [b, t, width]
+            h = block.input.forward(&h); // [t, width]
             for (stack, up) in &block.stages {
-                h = up.forward(&stack.forward(&h)?)?; // [b, t * stride, width]
+                h = up.forward(&stack.forward(h)); // [t * stride, width]
             }
         }
-        self.out.forward(&h) // [b, f, 1]
+        self.out.forward(&h) // [f, 1]
     }
 }
 

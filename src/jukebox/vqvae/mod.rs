@@ -9,11 +9,15 @@ mod resnet;
 
 use std::ops::Range;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
 use self::coder::{Decoder, Encoder};
+use super::kernels::matrix::{Finish, PackedMatrix, Reading};
 use super::{JukeboxError, VqvaeConfig};
+
+/// Vectors that are compared with a codebook in one go.
+const QUANTISE_CHUNK: usize = 512;
 
 /// Longest stretch that is decoded in one go, in frames; beyond it memory would grow without need.
 const MAX_DECODE_FRAMES: usize = 1 << 19;
@@ -28,10 +32,16 @@ pub struct Vqvae {
 struct LevelNet {
     encoder: Encoder,
     decoder: Decoder,
-    codebook: Tensor,         // [bins, c]
-    codebook_columns: Tensor, // [c, bins]
-    codebook_norms: Tensor,   // [1, bins], squared
+    codebook: Codebook,
     reach_tokens: usize,
+}
+
+/// The vectors that codes stand for.
+struct Codebook {
+    vectors: Vec<f32>, // [bins, c]
+    columns: PackedMatrix,
+    norms: Vec<f32>, // [bins], squared
+    c: usize,
 }
 
 impl Vqvae {
@@ -53,13 +63,11 @@ impl Vqvae {
                 return Err(out_of_range("level", level, format!("0 to {}", config.levels - 1)));
             }
             let books = vb.pp("bottleneck.level_blocks").pp(level);
-            let codebook = books.get((config.l_bins, config.emb_width), "k")?; // [bins, c]
+            let vectors = books.get((config.l_bins, config.emb_width), "k")?; // [bins, c]
             levels.push(LevelNet {
                 encoder: Encoder::load(config, level, vb.pp("encoders").pp(level))?,
                 decoder: Decoder::load(config, level, vb.pp("decoders").pp(level))?,
-                codebook_columns: codebook.t()?.contiguous()?,
-                codebook_norms: codebook.sqr()?.sum_keepdim(1)?.t()?.contiguous()?,
-                codebook,
+                codebook: Codebook::new(vectors.flatten_all()?.to_vec1()?, config.emb_width),
                 reach_tokens: coder::decoder_reach_tokens(config, level)?,
             });
         }
@@ -81,43 +89,36 @@ impl Vqvae {
 
     /// Code vectors before they are rounded to the codebook: `[b, 1, f]` to `[b, c, t]`.
     pub fn encoder_output(&self, audio: &Tensor, level: usize) -> Result<Tensor, JukeboxError> {
-        let (b, _, n_frames) = audio.dims3()?;
         let net = self.level(level)?;
-        if n_frames < self.config.hop(level) {
-            return Ok(Tensor::zeros(
-                (b, self.config.emb_width, 0),
-                audio.dtype(),
-                audio.device(),
-            )?);
+        let (b, _, n_frames) = audio.dims3()?;
+        let n_tokens = n_frames / self.config.hop(level);
+        let mut vectors = Vec::new();
+        for frames in audio.flatten_all()?.to_vec1::<f32>()?.chunks_exact(n_frames.max(1)) {
+            vectors.extend(self.encode_vectors(net, frames, level)); // [t, c]
         }
-        let rows = audio.reshape((b, n_frames, 1))?; // one channel: the same numbers
-        Ok(net.encoder.forward(&rows)?.transpose(1, 2)?.contiguous()?) // [b, c, t]
+        let rows = Tensor::from_vec(vectors, (b, n_tokens, self.config.emb_width), &Device::Cpu)?;
+        Ok(rows.transpose(1, 2)?.contiguous()?)
     }
 
     /// Index of the nearest code, the first of equals: `[b, c, t]` to `[b, t]` of `u32`.
     pub fn quantise(&self, vectors: &Tensor, level: usize) -> Result<Tensor, JukeboxError> {
-        let net = self.level(level)?;
-        let (b, c, n_tokens) = vectors.dims3()?;
-        if n_tokens == 0 {
-            return Ok(Tensor::zeros((b, 0), candle_core::DType::U32, vectors.device())?);
-        }
-        let rows = vectors.transpose(1, 2)?.contiguous()?.reshape((b * n_tokens, c))?;
-        let norms = rows.sqr()?.sum_keepdim(1)?; // [b * t, 1]
-        let products = (rows.matmul(&net.codebook_columns)? * 2.0)?; // [b * t, bins]
-        let distances = norms.broadcast_sub(&products)?.broadcast_add(&net.codebook_norms)?;
-        let distances = distances.flatten_all()?.to_vec1::<f32>()?;
-        let codes = distances
-            .chunks_exact(self.config.l_bins)
-            .map(nearest)
-            .collect::<Result<Vec<u32>, JukeboxError>>()?;
-        Ok(Tensor::from_vec(codes, (b, n_tokens), vectors.device())?)
+        let (b, _, n_tokens) = vectors.dims3()?;
+        let rows = vectors.transpose(1, 2)?.flatten_all()?.to_vec1::<f32>()?; // [b * t, c]
+        let codes = self.level(level)?.codebook.nearest(&rows)?;
+        Ok(Tensor::from_vec(codes, (b, n_tokens), &Device::Cpu)?.to_dtype(DType::U32)?)
     }
 
     /// Codes of mono audio; frames beyond the last whole token have none of their own.
     pub fn encode(&self, audio: &[f32], level: usize) -> Result<Vec<u32>, JukeboxError> {
-        let audio = Tensor::from_slice(audio, (1, 1, audio.len()), &Device::Cpu)?;
-        let vectors = self.encoder_output(&audio, level)?; // [1, c, t]
-        Ok(self.quantise(&vectors, level)?.flatten_all()?.to_vec1()?)
+        let net = self.level(level)?;
+        net.codebook.nearest(&self.encode_vectors(net, audio, level))
+    }
+
+    fn encode_vectors(&self, net: &LevelNet, audio: &[f32], level: usize) -> Vec<f32> {
+        match audio.len() < self.config.hop(level) {
+            true => Vec::new(),
+            false => net.encoder.forward(audio),
+        }
     }
 
     /// Mono audio, as many frames as the hop of `level` for each code.
@@ -159,9 +160,10 @@ impl Vqvae {
         if let Some(code) = codes.iter().find(|code| self.config.l_bins <= **code as usize) {
             return Err(out_of_range("a code", code, format!("0 to {}", self.config.l_bins - 1)));
         }
-        let codes = Tensor::from_slice(codes, codes.len(), &Device::Cpu)?;
-        let vectors = net.codebook.index_select(&codes, 0)?.unsqueeze(0)?; // [1, t, c]
-        Ok(net.decoder.forward(&vectors)?.flatten_all()?.to_vec1()?) // [f]
+        let c = self.config.emb_width;
+        let vector = |code: &u32| &net.codebook.vectors[*code as usize * c..][..c];
+        let vectors: Vec<f32> = codes.iter().flat_map(vector).copied().collect(); // [t, c]
+        Ok(net.decoder.forward(&vectors))
     }
 
     fn level(&self, level: usize) -> Result<&LevelNet, JukeboxError> {
@@ -170,6 +172,38 @@ impl Vqvae {
             None => Err(out_of_range("level", level, format!("levels {:?}", self.levels_present))),
         }
     }
+}
+
+impl Codebook {
+    fn new(vectors: Vec<f32>, c: usize) -> Self {
+        let columns = PackedMatrix::from_rows(&vectors, c);
+        let norms = vectors.chunks_exact(c).map(squared_norm).collect();
+        Self { vectors, columns, norms, c }
+    }
+
+    /// Code of each vector, `[t, c]` to `[t]`.
+    fn nearest(&self, vectors: &[f32]) -> Result<Vec<u32>, JukeboxError> {
+        let reading = Reading { row_stride: self.c, tap_stride: 0, n_taps: 1 };
+        let n_bins = self.norms.len();
+        let mut codes = Vec::with_capacity(vectors.len() / self.c);
+        for vectors in vectors.chunks(QUANTISE_CHUNK * self.c) {
+            let mut products = vec![0.0; vectors.len() / self.c * n_bins]; // [t, bins]
+            self.columns.multiply_rows(vectors, reading, Finish::Write, &mut products);
+            for (vector, row) in vectors.chunks_exact(self.c).zip(products.chunks_exact_mut(n_bins))
+            {
+                let norm = squared_norm(vector);
+                for (value, code_norm) in row.iter_mut().zip(&self.norms) {
+                    *value = norm - 2.0 * *value + code_norm;
+                }
+                codes.push(nearest(row)?);
+            }
+        }
+        Ok(codes)
+    }
+}
+
+fn squared_norm(vector: &[f32]) -> f32 {
+    vector.iter().map(|x| x * x).sum()
 }
 
 /// First index of the smallest distance.

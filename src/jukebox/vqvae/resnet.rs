@@ -1,9 +1,10 @@
 //! Stacks of dilated residual blocks, the body of every encoder and decoder.
 
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::Result as TensorResult;
 use candle_nn::VarBuilder;
 
 use super::conv::Conv;
+use crate::jukebox::kernels::matrix::Finish;
 use crate::jukebox::{JukeboxError, VqvaeConfig};
 
 /// Widest dilation a configuration may ask for, in steps.
@@ -30,16 +31,29 @@ impl ResStack {
         Ok(Self { blocks })
     }
 
-    /// Keeps the shape `[b, t, c]`.
-    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        self.blocks.iter().try_fold(x.clone(), |x, block| block.forward(&x))
+    /// Keeps the shape `[t, c]`.
+    pub fn forward(&self, mut x: Vec<f32>) -> Vec<f32> {
+        let mut scratch = Scratch::default();
+        for block in &self.blocks {
+            block.add_to(&mut x, &mut scratch);
+        }
+        x
     }
 }
 
-/// `x + pointwise(relu(dilated(relu(x))))`, over `[b, t, c]`.
+/// `x + pointwise(relu(dilated(relu(x))))`, over `[t, c]`.
 struct ResBlock {
     dilated: Conv,
     pointwise: Conv,
+    width: usize,
+    hidden: usize,
+}
+
+/// Room that the blocks of a stack share.
+#[derive(Default)]
+struct Scratch {
+    padded: Vec<f32>, // [t + 2 * dilation, c]
+    hidden: Vec<f32>, // [t, hidden]
 }
 
 impl ResBlock {
@@ -48,13 +62,21 @@ impl ResBlock {
         Ok(Self {
             dilated: Conv::wide(width, hidden, dilation, vb.pp("model.1"))?,
             pointwise: Conv::pointwise(hidden, width, vb.pp("model.3"))?,
+            width,
+            hidden,
         })
     }
 
-    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let h = self.dilated.forward(&x.relu()?)?; // [b, t, hidden]
-        let h = self.pointwise.forward(&h.relu()?)?; // [b, t, c]
-        x + h
+    fn add_to(&self, x: &mut [f32], scratch: &mut Scratch) {
+        let n_beyond = self.dilated.reach() * self.width;
+        let Scratch { padded, hidden } = scratch;
+        padded.clear();
+        padded.resize(n_beyond, 0.0);
+        padded.extend(x.iter().map(|x| x.max(0.0)));
+        padded.resize(x.len() + 2 * n_beyond, 0.0);
+        hidden.resize(x.len() / self.width * self.hidden, 0.0);
+        self.dilated.run(padded, Finish::WriteRelu, hidden);
+        self.pointwise.run(hidden, Finish::Add, x);
     }
 }
 
