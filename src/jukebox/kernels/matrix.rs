@@ -91,7 +91,7 @@ impl PackedMatrix {
         let n_each = self.n_in / reading.n_taps; // inputs of one tap
         let last = n_rows.max(1) - 1;
         let end = last * reading.row_stride + (reading.n_taps - 1) * reading.tap_stride + n_each;
-        assert!(end <= x.len() && y.len() % self.n_out == 0);
+        assert!(end <= x.len() && y.len().is_multiple_of(self.n_out));
         y.par_chunks_mut(CHUNK_ROWS * self.n_out).enumerate().for_each(|(chunk, y)| {
             self.multiply_chunk(&x[chunk * CHUNK_ROWS * reading.row_stride..], reading, finish, y);
         });

@@ -38,7 +38,7 @@ impl LabelRow {
     }
 
     /// The limit that is broken, if one is.
-    fn check(&self, config: &LabelConfig) -> Result<(), JukeboxError> {
+    pub(super) fn check(&self, config: &LabelConfig) -> Result<(), JukeboxError> {
         let limits = timing::Limits::new(config);
         let range = |what, value: i64, allowed: std::ops::Range<i64>| {
             if allowed.contains(&value) {

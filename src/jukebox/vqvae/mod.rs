@@ -3,6 +3,7 @@
 //! A level is a rate at which audio is written down. Each level has its own encoder, codebook and
 //! decoder; a pack need not bring all of them.
 
+mod codebook;
 mod coder;
 mod conv;
 mod resnet;
@@ -12,12 +13,9 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
+use self::codebook::Codebook;
 use self::coder::{Decoder, Encoder};
-use super::kernels::matrix::{Finish, PackedMatrix, Reading};
 use super::{JukeboxError, VqvaeConfig};
-
-/// Vectors that are compared with a codebook in one go.
-const QUANTISE_CHUNK: usize = 512;
 
 /// Longest stretch that is decoded in one go, in frames; beyond it memory would grow without need.
 const MAX_DECODE_FRAMES: usize = 1 << 19;
@@ -34,14 +32,6 @@ struct LevelNet {
     decoder: Decoder,
     codebook: Codebook,
     reach_tokens: usize,
-}
-
-/// The vectors that codes stand for.
-struct Codebook {
-    vectors: Vec<f32>, // [bins, c]
-    columns: PackedMatrix,
-    norms: Vec<f32>, // [bins], squared
-    c: usize,
 }
 
 impl Vqvae {
@@ -160,10 +150,7 @@ impl Vqvae {
         if let Some(code) = codes.iter().find(|code| self.config.l_bins <= **code as usize) {
             return Err(out_of_range("a code", code, format!("0 to {}", self.config.l_bins - 1)));
         }
-        let c = self.config.emb_width;
-        let vector = |code: &u32| &net.codebook.vectors[*code as usize * c..][..c];
-        let vectors: Vec<f32> = codes.iter().flat_map(vector).copied().collect(); // [t, c]
-        Ok(net.decoder.forward(&vectors))
+        Ok(net.decoder.forward(&net.codebook.vectors_of(codes)))
     }
 
     fn level(&self, level: usize) -> Result<&LevelNet, JukeboxError> {
@@ -172,52 +159,6 @@ impl Vqvae {
             None => Err(out_of_range("level", level, format!("levels {:?}", self.levels_present))),
         }
     }
-}
-
-impl Codebook {
-    fn new(vectors: Vec<f32>, c: usize) -> Self {
-        let columns = PackedMatrix::from_rows(&vectors, c);
-        let norms = vectors.chunks_exact(c).map(squared_norm).collect();
-        Self { vectors, columns, norms, c }
-    }
-
-    /// Code of each vector, `[t, c]` to `[t]`.
-    fn nearest(&self, vectors: &[f32]) -> Result<Vec<u32>, JukeboxError> {
-        let reading = Reading { row_stride: self.c, tap_stride: 0, n_taps: 1 };
-        let n_bins = self.norms.len();
-        let mut codes = Vec::with_capacity(vectors.len() / self.c);
-        for vectors in vectors.chunks(QUANTISE_CHUNK * self.c) {
-            let mut products = vec![0.0; vectors.len() / self.c * n_bins]; // [t, bins]
-            self.columns.multiply_rows(vectors, reading, Finish::Write, &mut products);
-            for (vector, row) in vectors.chunks_exact(self.c).zip(products.chunks_exact_mut(n_bins))
-            {
-                let norm = squared_norm(vector);
-                for (value, code_norm) in row.iter_mut().zip(&self.norms) {
-                    *value = norm - 2.0 * *value + code_norm;
-                }
-                codes.push(nearest(row)?);
-            }
-        }
-        Ok(codes)
-    }
-}
-
-fn squared_norm(vector: &[f32]) -> f32 {
-    vector.iter().map(|x| x * x).sum()
-}
-
-/// First index of the smallest distance.
-fn nearest(distances: &[f32]) -> Result<u32, JukeboxError> {
-    let mut best = (0, f32::INFINITY);
-    for (code, distance) in distances.iter().enumerate() {
-        if !distance.is_finite() {
-            return Err(JukeboxError::NotFinite("code vectors"));
-        }
-        if *distance < best.1 {
-            best = (code, *distance);
-        }
-    }
-    Ok(best.0 as u32)
 }
 
 fn out_of_range(what: &'static str, value: impl ToString, allowed: String) -> JukeboxError {
@@ -328,10 +269,5 @@ pub(crate) mod tests {
         assert_eq!(level, "level is 2, but this model takes levels [0, 1]");
         assert!(span.contains("1..3") && span.contains("0..2"), "{span}");
         assert!(matches!(sound, JukeboxError::NotFinite(_)));
-    }
-
-    #[test]
-    fn equal_distances_choose_the_first_code() {
-        assert_eq!(nearest(&[3.0, 1.0, 1.0]).unwrap(), 1);
     }
 }
