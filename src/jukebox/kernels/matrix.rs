@@ -6,10 +6,14 @@
 
 use rayon::prelude::*;
 
+use super::rows::dot;
 use super::simd::{self, BLOCK_ROWS, TILE};
 
 /// Rows that one thread works on at a time.
 const CHUNK_ROWS: usize = 8 * BLOCK_ROWS;
+
+/// Fewer outputs than this would leave most of a tile empty.
+const MIN_TILED: usize = 4;
 
 /// Where many rows find their inputs: row `i` reads, for each tap `j`, what starts at
 /// `i * row_stride + j * tap_stride`.
@@ -34,8 +38,9 @@ pub enum Finish {
 pub struct PackedMatrix {
     n_in: usize,
     n_out: usize,
-    tiles: Vec<f32>, // [n_out / TILE][n_in][TILE]
-    bias: Vec<f32>,  // [n_out], padded to whole tiles
+    tiles: Vec<f32>,  // [n_out / TILE][n_in][TILE]
+    bias: Vec<f32>,   // [n_out], padded to whole tiles
+    narrow: Vec<f32>, // [n_out][n_in] where there are few outputs, else empty
 }
 
 impl PackedMatrix {
@@ -63,7 +68,12 @@ impl PackedMatrix {
         }
         let mut bias = bias.to_vec();
         bias.resize(n_tiles * TILE, 0.0);
-        Self { n_in, n_out, tiles, bias }
+        let narrow = match n_out < MIN_TILED {
+            true => (0..n_out).flat_map(|o| (0..n_in).map(move |i| (i, o))).collect(),
+            false => Vec::new(),
+        };
+        let narrow = narrow.into_iter().map(|(i, o)| at(i, o)).collect();
+        Self { n_in, n_out, tiles, bias, narrow }
     }
 
     pub fn n_in(&self) -> usize {
@@ -93,8 +103,27 @@ impl PackedMatrix {
         let end = last * reading.row_stride + (reading.n_taps - 1) * reading.tap_stride + n_each;
         assert!(end <= x.len() && y.len().is_multiple_of(self.n_out));
         y.par_chunks_mut(CHUNK_ROWS * self.n_out).enumerate().for_each(|(chunk, y)| {
-            self.multiply_chunk(&x[chunk * CHUNK_ROWS * reading.row_stride..], reading, finish, y);
+            let x = &x[chunk * CHUNK_ROWS * reading.row_stride..];
+            match self.narrow.is_empty() {
+                true => self.multiply_chunk(x, reading, finish, y),
+                false => self.multiply_narrow(x, reading, finish, y),
+            }
         });
+    }
+
+    /// Output by output, for the few that would not fill a tile.
+    fn multiply_narrow(&self, x: &[f32], reading: Reading, finish: Finish, y: &mut [f32]) {
+        let n_each = self.n_in / reading.n_taps;
+        for (row, y) in y.chunks_exact_mut(self.n_out).enumerate() {
+            let mut sums = [0.0; MIN_TILED];
+            for (sum, weights) in sums.iter_mut().zip(self.narrow.chunks_exact(self.n_in)) {
+                for (tap, weights) in weights.chunks_exact(n_each).enumerate() {
+                    let from = row * reading.row_stride + tap * reading.tap_stride;
+                    *sum += dot(&x[from..from + n_each], weights);
+                }
+            }
+            finish_row(y, &sums, &self.bias[..self.n_out], finish);
+        }
     }
 
     fn multiply_chunk(&self, x: &[f32], reading: Reading, finish: Finish, y: &mut [f32]) {
