@@ -7,6 +7,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
+use super::buffers::Buffers;
 use crate::jukebox::kernels::matrix::{Finish, PackedMatrix, Reading};
 
 /// Convolution that keeps its length: kernel 1 or 3, zeros beyond the edges.
@@ -52,10 +53,20 @@ impl Conv {
     }
 
     /// `[t, c_in]` to `[t, c_out]`, with zeros beyond the edges.
-    pub fn forward(&self, x: &[f32]) -> Vec<f32> {
-        let padded = padded(x, self.c_in, self.reach(), self.reach());
-        let mut y = vec![0.0; x.len() / self.c_in * self.c_out];
-        self.run(&padded, Finish::Write, &mut y);
+    pub fn forward(&self, x: &[f32], buffers: &mut Buffers) -> Vec<f32> {
+        let (c_in, reach) = (self.c_in, self.reach());
+        let n_steps = x.len() / c_in;
+        let mut y = buffers.take(n_steps * self.c_out);
+        if n_steps <= 2 * reach {
+            self.run(&padded(x, c_in, reach, reach), Finish::Write, &mut y);
+            return y;
+        }
+        // only the edges see zeros, so only they are copied
+        let (first, rest) = y.split_at_mut(reach * self.c_out);
+        let (middle, last) = rest.split_at_mut((n_steps - 2 * reach) * self.c_out);
+        self.run(&padded(&x[..2 * reach * c_in], c_in, reach, 0), Finish::Write, first);
+        self.run(x, Finish::Write, middle);
+        self.run(&padded(&x[x.len() - 2 * reach * c_in..], c_in, 0, reach), Finish::Write, last);
         y
     }
 }
@@ -77,13 +88,13 @@ impl DownConv {
     }
 
     /// `[f, c_in]` to `[f / stride, c_out]`; a remainder is seen only by the last step.
-    pub fn forward(&self, x: &[f32]) -> Vec<f32> {
+    pub fn forward(&self, x: &[f32], buffers: &mut Buffers) -> Vec<f32> {
         let n_frames = x.len() / self.c_in;
         let n_steps = n_frames / self.stride;
         let n_seen = n_frames.min(n_steps * self.stride + self.stride / 2);
         let n_right = (n_steps + 1) * self.stride - self.stride / 2 - n_seen;
         let x = padded(&x[..n_seen * self.c_in], self.c_in, self.stride / 2, n_right);
-        let mut y = vec![0.0; n_steps * self.c_out];
+        let mut y = buffers.take(n_steps * self.c_out);
         let row_stride = self.stride * self.c_in;
         let reading = Reading { row_stride, tap_stride: 0, n_taps: 1 };
         self.matrix.multiply_rows(&x, reading, Finish::Write, &mut y);
@@ -114,16 +125,29 @@ impl UpConv {
     ///
     /// A step spreads over `2 * stride` frames, so each group of `stride` frames is the late half
     /// of the step before plus the early half of its own.
-    pub fn forward(&self, x: &[f32]) -> Vec<f32> {
+    pub fn forward(&self, x: &[f32], buffers: &mut Buffers) -> Vec<f32> {
         let n_steps = x.len() / self.c_in;
-        let padded = padded(x, self.c_in, 1, 1);
-        let mut frames = vec![0.0; (n_steps + 1) * self.stride * self.c_out];
+        let mut y = buffers.take(n_steps * self.stride * self.c_out);
+        if n_steps == 0 {
+            return y;
+        }
+        // of the first group only the late half is heard, and of the last the early half
+        let n_half = self.stride / 2 * self.c_out;
+        let (first, rest) = y.split_at_mut(n_half);
+        let (middle, last) = rest.split_at_mut((n_steps - 1) * 2 * n_half);
+        let mut group = vec![0.0; 2 * n_half];
+        self.run(&padded(&x[..self.c_in], self.c_in, 1, 0), &mut group);
+        first.copy_from_slice(&group[n_half..]);
+        self.run(x, middle);
+        self.run(&padded(&x[x.len() - self.c_in..], self.c_in, 0, 1), &mut group);
+        last.copy_from_slice(&group[..n_half]);
+        y
+    }
+
+    /// Groups between each two neighbours of `x`.
+    fn run(&self, x: &[f32], groups: &mut [f32]) {
         let reading = Reading { row_stride: self.c_in, tap_stride: 0, n_taps: 1 };
-        self.matrix.multiply_rows(&padded, reading, Finish::Write, &mut frames);
-        let n_cut = self.stride / 2 * self.c_out;
-        frames.truncate(frames.len() - n_cut);
-        frames.drain(..n_cut);
-        frames
+        self.matrix.multiply_rows(x, reading, Finish::Write, groups);
     }
 }
 
@@ -175,7 +199,7 @@ mod tests {
             let (x, bias, weight) = (random(&[1, 4, n_steps]), random(&[6]), random(&[6, 4, 3]));
 
             let conv = Conv::wide(4, 6, dilation, weights(&weight, &bias)).unwrap();
-            let y = conv.forward(&rows(&x));
+            let y = conv.forward(&rows(&x), &mut Buffers::default());
 
             let want = x.conv1d(&weight, dilation, 1, dilation, 1).unwrap();
             assert!(difference(&y, &want, &bias) < 1e-4);
@@ -191,7 +215,9 @@ mod tests {
 
             let shorter = DownConv::load(3, 5, stride, weights(&down, &bias)).unwrap();
             let longer = UpConv::load(3, 5, stride, weights(&up, &bias)).unwrap();
-            let (shorter, longer) = (shorter.forward(&rows(&x)), longer.forward(&rows(&x)));
+            let mut buffers = Buffers::default();
+            let shorter = shorter.forward(&rows(&x), &mut buffers);
+            let longer = longer.forward(&rows(&x), &mut buffers);
 
             let want = x.conv1d(&down, stride / 2, stride, 1, 1).unwrap();
             assert!(difference(&shorter, &want, &bias) < 1e-4, "down by {stride}");

@@ -3,6 +3,7 @@
 //! A level is a rate at which audio is written down. Each level has its own encoder, codebook and
 //! decoder; a pack need not bring all of them.
 
+mod buffers;
 mod codebook;
 mod coder;
 mod conv;
@@ -12,7 +13,9 @@ use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use parking_lot::Mutex;
 
+use self::buffers::Buffers;
 use self::codebook::Codebook;
 use self::coder::{Decoder, Encoder};
 use super::{JukeboxError, VqvaeConfig};
@@ -25,6 +28,7 @@ pub struct Vqvae {
     config: VqvaeConfig,
     levels_present: Vec<usize>,
     levels: Vec<LevelNet>, // in the order of `levels_present`
+    buffers: Mutex<Buffers>,
 }
 
 struct LevelNet {
@@ -61,7 +65,8 @@ impl Vqvae {
                 reach_tokens: coder::decoder_reach_tokens(config, level)?,
             });
         }
-        Ok(Self { config: config.clone(), levels_present: levels_present.to_vec(), levels })
+        let levels_present = levels_present.to_vec();
+        Ok(Self { config: config.clone(), levels_present, levels, buffers: Mutex::default() })
     }
 
     pub fn config(&self) -> &VqvaeConfig {
@@ -107,7 +112,7 @@ impl Vqvae {
     fn encode_vectors(&self, net: &LevelNet, audio: &[f32], level: usize) -> Vec<f32> {
         match audio.len() < self.config.hop(level) {
             true => Vec::new(),
-            false => net.encoder.forward(audio),
+            false => net.encoder.forward(audio, &mut self.buffers.lock()),
         }
     }
 
@@ -150,7 +155,8 @@ impl Vqvae {
         if let Some(code) = codes.iter().find(|code| self.config.l_bins <= **code as usize) {
             return Err(out_of_range("a code", code, format!("0 to {}", self.config.l_bins - 1)));
         }
-        Ok(net.decoder.forward(&net.codebook.vectors_of(codes)))
+        let vectors = net.codebook.vectors_of(codes);
+        Ok(net.decoder.forward(&vectors, &mut self.buffers.lock()))
     }
 
     fn level(&self, level: usize) -> Result<&LevelNet, JukeboxError> {

@@ -3,6 +3,7 @@
 use candle_core::Result as TensorResult;
 use candle_nn::VarBuilder;
 
+use super::buffers::Buffers;
 use super::conv::Conv;
 use crate::jukebox::kernels::matrix::Finish;
 use crate::jukebox::{JukeboxError, VqvaeConfig};
@@ -32,10 +33,9 @@ impl ResStack {
     }
 
     /// Keeps the shape `[t, c]`.
-    pub fn forward(&self, mut x: Vec<f32>) -> Vec<f32> {
-        let mut scratch = Scratch::default();
+    pub fn forward(&self, mut x: Vec<f32>, buffers: &mut Buffers) -> Vec<f32> {
         for block in &self.blocks {
-            block.add_to(&mut x, &mut scratch);
+            block.add_to(&mut x, buffers);
         }
         x
     }
@@ -49,13 +49,6 @@ struct ResBlock {
     hidden: usize,
 }
 
-/// Room that the blocks of a stack share.
-#[derive(Default)]
-struct Scratch {
-    padded: Vec<f32>, // [t + 2 * dilation, c]
-    hidden: Vec<f32>, // [t, hidden]
-}
-
 impl ResBlock {
     /// Reads `model.1` and `model.3`: the checkpoint counts the activations as 0 and 2.
     fn load(width: usize, hidden: usize, dilation: usize, vb: VarBuilder) -> TensorResult<Self> {
@@ -67,16 +60,19 @@ impl ResBlock {
         })
     }
 
-    fn add_to(&self, x: &mut [f32], scratch: &mut Scratch) {
+    fn add_to(&self, x: &mut [f32], buffers: &mut Buffers) {
         let n_beyond = self.dilated.reach() * self.width;
-        let Scratch { padded, hidden } = scratch;
-        padded.clear();
-        padded.resize(n_beyond, 0.0);
-        padded.extend(x.iter().map(|x| x.max(0.0)));
-        padded.resize(x.len() + 2 * n_beyond, 0.0);
-        hidden.resize(x.len() / self.width * self.hidden, 0.0);
-        self.dilated.run(padded, Finish::WriteRelu, hidden);
-        self.pointwise.run(hidden, Finish::Add, x);
+        let mut padded = buffers.take(x.len() + 2 * n_beyond); // [t + 2 * dilation, c]
+        let (before, rest) = padded.split_at_mut(n_beyond);
+        let (middle, after) = rest.split_at_mut(x.len());
+        before.fill(0.0);
+        middle.iter_mut().zip(&*x).for_each(|(padded, x)| *padded = x.max(0.0));
+        after.fill(0.0);
+        let mut hidden = buffers.take(x.len() / self.width * self.hidden); // [t, hidden]
+        self.dilated.run(&padded, Finish::WriteRelu, &mut hidden);
+        self.pointwise.run(&hidden, Finish::Add, x);
+        buffers.give(padded);
+        buffers.give(hidden);
     }
 }
 
