@@ -15,6 +15,9 @@ pub const LENGTHS_SECONDS: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
 /// Fewest tokens of prime that are worth listening to.
 pub const MIN_PRIME_TOKENS: usize = 8;
 
+/// Tokens of the prime's end that are decoded too, for a smooth change from the recording.
+const LEAD_IN_TOKENS: usize = 3;
+
 /// New tokens before the first audio is decoded; later pieces grow up to [`LAST_PIECE_TOKENS`].
 const FIRST_PIECE_TOKENS: usize = 48;
 const LAST_PIECE_TOKENS: usize = 192;
@@ -35,6 +38,13 @@ pub struct Request {
 
 /// Who is told, and asked whether to go on.
 pub trait Listener {
+    /// The last milliseconds of the prime as the model hears them, up to the seam. Comes once, right before
+    /// the first piece of [`Self::audio`], which follows it without a step.
+    ///
+    /// # Errors
+    /// As [`Self::audio`].
+    fn lead_in(&mut self, frames: &[f32]) -> Result<(), EngineError>;
+
     /// The next piece of the continuation: mono, at the model's rate, in order and without gaps.
     ///
     /// # Errors
@@ -87,14 +97,12 @@ pub fn compose(
             Advance::Finished => break,
         }
         if pieces.is_due(top.codes().len()) {
-            let audio = pieces.decode(model, top.codes(), false)?;
-            story.tell(&audio)?;
+            pieces.tell(model, top.codes(), &mut story)?;
         }
     }
     while !pieces.is_done() {
         story.check_stopped()?;
-        let audio = pieces.decode(model, top.codes(), true)?;
-        story.tell(&audio)?;
+        pieces.tell(model, top.codes(), &mut story)?;
     }
     Ok(Composed { codes: top.codes().to_vec(), n_prime_tokens })
 }
@@ -138,6 +146,7 @@ fn labels(model: &Model, request: &Request, n_tokens: usize) -> LabelRow {
 /// Decodes new codes in pieces that equal the decoding of the whole: each waits for the codes that its last
 /// frames depend on.
 struct Pieces {
+    n_prime: usize,
     n_decoded: usize,
     n_total: usize,
     reach: usize,
@@ -148,6 +157,7 @@ struct Pieces {
 impl Pieces {
     fn new(model: &Model, n_prime: usize, n_frames: usize) -> Result<Self, EngineError> {
         Ok(Self {
+            n_prime,
             n_decoded: n_prime,
             n_total: n_prime + n_frames.div_ceil(model.hop()),
             reach: model.vqvae.decoder_reach_tokens(model.level())?,
@@ -165,20 +175,20 @@ impl Pieces {
         n_codes >= self.n_decoded + self.piece + self.reach
     }
 
-    fn decode(
-        &mut self,
-        model: &Model,
-        codes: &[u32],
-        is_end: bool,
-    ) -> Result<Vec<f32>, EngineError> {
-        let piece = if is_end { LAST_PIECE_TOKENS } else { self.piece };
-        let span = self.n_decoded..self.n_total.min(self.n_decoded + piece);
+    /// Decodes the next piece and hands it out.
+    fn tell(&mut self, model: &Model, codes: &[u32], story: &mut Story) -> Result<(), EngineError> {
+        let level = model.level();
+        if self.n_decoded == self.n_prime {
+            let lead_in = self.n_prime.saturating_sub(LEAD_IN_TOKENS)..self.n_prime;
+            story.listener.lead_in(&model.vqvae.decode_span(codes, lead_in, level)?)?;
+        }
+        let span = self.n_decoded..self.n_total.min(self.n_decoded + self.piece);
         self.n_decoded = span.end;
         self.piece = (2 * self.piece).min(LAST_PIECE_TOKENS);
-        let mut audio = model.vqvae.decode_span(codes, span, model.level())?; // [f]
+        let mut audio = model.vqvae.decode_span(codes, span, level)?; // [f]
         audio.truncate(self.n_frames_left);
         self.n_frames_left -= audio.len();
-        Ok(audio)
+        story.tell(&audio)
     }
 }
 

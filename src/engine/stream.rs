@@ -11,7 +11,7 @@ use std::{
 use super::{EngineError, resample::StreamResampler, seat::Seat, session::Listener};
 use crate::{
     link::{Anchor, CHUNK_FRAMES, Chunk, Phase, Progress, Waveform},
-    units::frames_from_seconds,
+    units::{FADE_SECONDS, frames_from_seconds},
 };
 
 /// Peaks per second in the picture of a take.
@@ -24,6 +24,9 @@ pub struct Stream {
     epoch: u64,
     take: u64,
     anchor: Anchor,
+    seam_frame: i64,
+    host_rate: f64,
+    model_rate: f64,
     stop: Arc<AtomicBool>,
     asked_at: Instant,
     resampler: StreamResampler,
@@ -55,22 +58,26 @@ impl Stream {
         stop: Arc<AtomicBool>,
         config: StreamConfig,
     ) -> Result<Self, EngineError> {
-        let frames_per_peak = (config.host_rate / PEAKS_PER_SECOND).round().max(1.0) as usize;
+        let StreamConfig { host_rate, model_rate, seam_frame, .. } = config;
+        let frames_per_peak = (host_rate / PEAKS_PER_SECOND).round().max(1.0) as usize;
         Ok(Self {
             seat,
             epoch: config.epoch,
             take: config.take,
             anchor: config.anchor,
+            seam_frame,
+            host_rate,
+            model_rate,
             stop,
             asked_at: config.asked_at,
-            resampler: StreamResampler::new(config.model_rate, config.host_rate)?,
+            resampler: StreamResampler::new(model_rate, host_rate)?,
             waiting: Vec::new(),
             n_chunks: 0,
-            n_frames_left: frames_from_seconds(config.length_seconds, config.host_rate),
+            n_frames_left: frames_from_seconds(config.length_seconds, host_rate),
             n_drawn: 0,
             waveform: Waveform {
-                start_frame: config.seam_frame,
-                rate: config.host_rate,
+                start_frame: seam_frame,
+                rate: host_rate,
                 frames_per_peak,
                 peaks: Vec::new(),
             },
@@ -94,6 +101,17 @@ impl Stream {
         self.send(self.waiting.len(), true)?;
         self.publish(true);
         Ok(())
+    }
+
+    /// How many of the lead-in's frames to use and how many host frames those are: enough to fade over, and
+    /// as nearly whole as can be, so that the seam keeps its frame.
+    fn lead_frames(&self, n_model_max: usize) -> (usize, usize) {
+        let ratio = self.host_rate / self.model_rate;
+        let off = |n: usize| (n as f64 * ratio - (n as f64 * ratio).round()).abs();
+        let n_min = frames_from_seconds(FADE_SECONDS, self.model_rate).min(n_model_max);
+        let n_model = (n_min..=n_model_max).rev().min_by(|a, b| off(*a).total_cmp(&off(*b)));
+        let n_model = n_model.unwrap_or(0);
+        (n_model, (n_model as f64 * ratio).round() as usize)
     }
 
     /// Draws the frames that arrived in `waiting` from `start` on, and drops what is beyond the take.
@@ -135,6 +153,19 @@ impl Stream {
 }
 
 impl Listener for Stream {
+    /// The take starts that much before the seam, so that it has faded in there when the song comes by.
+    fn lead_in(&mut self, frames: &[f32]) -> Result<(), EngineError> {
+        let (n_model, n_host) = self.lead_frames(frames.len());
+        if self.anchor == Anchor::OnArrival {
+            return Ok(()); // nothing comes before
+        }
+        let start = self.seam_frame - n_host as i64;
+        self.anchor = Anchor::Song(start);
+        self.waveform.start_frame = start;
+        self.n_frames_left += n_host;
+        self.audio(&frames[frames.len() - n_model..])
+    }
+
     fn audio(&mut self, frames: &[f32]) -> Result<(), EngineError> {
         let n_before = self.waiting.len();
         self.resampler.push(frames, &mut self.waiting)?;

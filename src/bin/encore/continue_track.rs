@@ -8,7 +8,7 @@ use encore::engine::model::Model;
 use encore::engine::session::{Listener, Request, compose};
 use encore::link::{Progress, Stage};
 use encore::takes::{PackId, Prime, Recipe, SamplerRecipe, Take, measure, picture, wav};
-use encore::units::seconds_from_frames;
+use encore::units::{FADE_SECONDS, frames_from_seconds, seconds_from_frames};
 use serde_json::{Value, json};
 
 use crate::args::ContinueArgs;
@@ -42,8 +42,7 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
         working_seconds += begun.elapsed().as_secs_f64();
         let first_at = ear.first_at.map(|first| first.duration_since(begun).as_secs_f64() * 1e3);
         first_frame_ms = first_frame_ms.or(first_at);
-        let continuation = ear.audio;
-        takes.push(write_take(args, i + 1, &model, &request, composed.codes, &continuation)?);
+        takes.push(write_take(args, i + 1, &model, &request, composed.codes, &ear)?);
     }
     drop(bar);
 
@@ -84,12 +83,13 @@ fn write_take(
     model: &Model,
     request: &Request,
     codes: Vec<u32>,
-    continuation: &[f32],
+    ear: &Ear,
 ) -> Result<Written, Failure> {
     let path = |ending: &str| args.out.join(format!("take-{number}.{ending}"));
     let (wav, picture) = (path("wav"), path("png"));
     let rate = model.rate();
-    let audio = [&request.prime, continuation].concat();
+    let continuation = &ear.audio;
+    let audio = join(&request.prime, &ear.lead_in, continuation, rate);
     let seam_frame = request.prime.len();
     let seam_seconds = seconds_from_frames(seam_frame, rate);
 
@@ -113,6 +113,19 @@ fn write_take(
         seam_step: measure::largest_step_in(&audio, around_seam),
         longest_silence_seconds: measure::longest_silence_seconds(continuation, rate),
     })
+}
+
+/// The prime and then its continuation. Over the last milliseconds of the prime the recording gives way to
+/// what the model heard of it, so that nothing steps at the seam.
+fn join(prime: &[f32], lead_in: &[f32], continuation: &[f32], rate: f64) -> Vec<f32> {
+    let mut audio = [prime, continuation].concat();
+    let n_fade = frames_from_seconds(FADE_SECONDS, rate).min(lead_in.len()).min(prime.len());
+    let heard = &lead_in[lead_in.len() - n_fade..];
+    for (i, (frame, heard)) in audio[prime.len() - n_fade..].iter_mut().zip(heard).enumerate() {
+        let share = (i + 1) as f32 / (n_fade + 1) as f32;
+        *frame += share * (heard - *frame);
+    }
+    audio
 }
 
 fn recipe(model: &Model, request: &Request) -> Recipe {
@@ -176,6 +189,7 @@ impl Written {
 
 /// Collects one take's audio and moves the bar.
 struct Ear<'a> {
+    lead_in: Vec<f32>,
     audio: Vec<f32>,
     first_at: Option<Instant>,
     bar: &'a SecondsBar,
@@ -186,6 +200,7 @@ struct Ear<'a> {
 impl<'a> Ear<'a> {
     fn new(bar: &'a SecondsBar, n_takes_before: usize, args: &ContinueArgs) -> Self {
         Self {
+            lead_in: Vec::new(),
             audio: Vec::new(),
             first_at: None,
             bar,
@@ -196,6 +211,11 @@ impl<'a> Ear<'a> {
 }
 
 impl Listener for Ear<'_> {
+    fn lead_in(&mut self, frames: &[f32]) -> Result<(), EngineError> {
+        self.lead_in = frames.to_vec();
+        Ok(())
+    }
+
     fn audio(&mut self, frames: &[f32]) -> Result<(), EngineError> {
         self.first_at.get_or_insert_with(Instant::now);
         self.audio.extend_from_slice(frames);

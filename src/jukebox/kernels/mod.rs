@@ -7,6 +7,7 @@ mod cache;
 mod fused;
 mod matrix;
 mod rows;
+mod simd;
 mod tensors;
 
 use super::JukeboxError;

@@ -1,0 +1,314 @@
+//! What one instance shares between its threads: the parameters, the engine's handle, the live numbers and
+//! what the host is yet to be told. Every thread may call every method unless it says otherwise.
+
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use parking_lot::Mutex;
+
+use super::{Gesture, Gestures, MainHost, host::News, host::Waker, values::AtomicValues};
+use crate::{
+    engine::{Engine, Instance},
+    link::{
+        Command, EngineEnds, Labels, ModelStatus, Notice, PackSummary, Severity, Signals, Status,
+    },
+    params::{self, ParamId, StateError},
+    ui::Live,
+};
+
+/// Labels while no pack is loaded.
+static NO_LABELS: Labels =
+    Labels { artists: Vec::new(), genres: Vec::new(), genre_of_artist: Vec::new() };
+
+/// One instance. Adapters hold it in an `Arc`, together with the [`super::Processor`] they run.
+pub struct Core {
+    pub values: AtomicValues,
+    pub gestures: Gestures,
+    /// The host is rendering faster or slower than it plays.
+    pub offline: AtomicBool,
+    /// The editor did these acts itself; the host's echo of them is on its way.
+    pub continue_echo: AtomicBool,
+    pub stop_echo: AtomicBool,
+    pub news: Arc<News>,
+    instance: Instance,
+    _engine: Arc<Engine>,
+    signals: Mutex<Option<Arc<Signals>>>,
+    notice: Mutex<Option<Notice>>,
+    /// The pack whose names the host was told.
+    told_pack: Mutex<Option<Arc<PackSummary>>>,
+}
+
+impl Core {
+    /// Joins the process's engine, or starts it.
+    pub fn new() -> Arc<Core> {
+        let engine = Engine::shared();
+        let news = Arc::new(News::default());
+        let changed = Arc::clone(&news);
+        let instance = Instance::new(
+            &engine,
+            Box::new(move || {
+                changed.repaint.request_repaint();
+                changed.raise(&changed.status);
+            }),
+        );
+        Arc::new(Core {
+            values: AtomicValues::default(),
+            gestures: Gestures::new(),
+            offline: false.into(),
+            continue_echo: false.into(),
+            stop_echo: false.into(),
+            news,
+            instance,
+            _engine: engine,
+            signals: Mutex::new(None),
+            notice: Mutex::new(None),
+            told_pack: Mutex::new(None),
+        })
+    }
+
+    /// How to reach the host's main thread; `None` before the host goes away.
+    pub fn set_waker(&self, waker: Option<Waker>) {
+        self.news.set_waker(waker);
+    }
+
+    /// The engine's status, with the plugin's own notice in front of the engine's.
+    pub fn status(&self) -> Arc<Status> {
+        let status = self.instance.status();
+        match &*self.notice.lock() {
+            None => status,
+            own => Arc::new(Status { notice: own.clone(), ..(*status).clone() }),
+        }
+    }
+
+    /// Calls `use_them` with the names of the loaded pack.
+    pub fn with_labels<R>(&self, use_them: impl FnOnce(&Labels) -> R) -> R {
+        use_them(match &self.instance.status().model {
+            ModelStatus::Ready(pack) => &pack.labels,
+            _ => &NO_LABELS,
+        })
+    }
+
+    /// A parameter's value in words.
+    pub fn text(&self, id: ParamId, value: f64) -> String {
+        self.with_labels(|labels| params::text(id.param(), value, labels))
+    }
+
+    /// The plain value that `text` means.
+    pub fn parse(&self, id: ParamId, text: &str) -> Option<f64> {
+        self.with_labels(|labels| params::parse(id.param(), text, labels))
+    }
+
+    /// Numbers that move while audio runs. Takes the meters' peaks, so only the editor calls it.
+    pub fn live(&self) -> Live {
+        let signals = self.signals.lock().clone();
+        let Some(signals) = signals else {
+            return Live {
+                rate: 48_000.0,
+                playhead: 0,
+                rolling: false,
+                free_clock: true,
+                input_peaks: [0.0; 2],
+                output_peaks: [0.0; 2],
+                lost_frames: 0,
+            };
+        };
+        let (input_peaks, output_peaks) = signals.take_peaks();
+        Live {
+            rate: signals.rate(),
+            playhead: signals.playhead(),
+            rolling: signals.rolling(),
+            free_clock: signals.free_clock(),
+            input_peaks,
+            output_peaks,
+            lost_frames: signals.lost_frames(),
+        }
+    }
+
+    /// Main thread: the engine's end of a new link.
+    pub(super) fn attach(&self, ends: EngineEnds) {
+        *self.signals.lock() = Some(Arc::clone(&ends.signals));
+        self.instance.attach(ends);
+    }
+
+    /// Main thread: there is no link, and why.
+    pub(super) fn detach(&self, why: impl Into<Cow<'static, str>>) {
+        *self.signals.lock() = None;
+        self.notify(Severity::Error, why);
+    }
+
+    /// Editor: the user set a parameter; the host learns of it as a gesture.
+    pub fn edit(&self, gesture: Gesture) {
+        if let Gesture::Value(id, value) = gesture {
+            self.values.set(id, value);
+            self.news.dirty.store(true, Relaxed);
+        }
+        self.gestures.push(gesture);
+        self.news.wake();
+    }
+
+    /// Editor: continues from the playhead, whether or not the host is processing, and lets the host record
+    /// the press.
+    pub fn press_continue(&self) {
+        self.continue_echo.store(true, Relaxed);
+        self.instance.send(Command::Continue(self.values.settings()));
+        self.record_press(ParamId::Continue);
+    }
+
+    /// Editor: stops composing, and lets the host record the press.
+    pub fn press_stop(&self) {
+        self.stop_echo.store(true, Relaxed);
+        self.instance.send(Command::Stop);
+        self.record_press(ParamId::Stop);
+    }
+
+    /// Editor: looks for packs again.
+    pub fn reload_model(&self) {
+        self.instance.send(Command::ReloadModel);
+    }
+
+    /// Editor: the user has read what [`Core::status`] showed.
+    pub fn dismiss_notice(&self) {
+        if self.notice.lock().take().is_none() {
+            self.instance.send(Command::DismissNotice);
+        }
+        self.news.repaint.request_repaint();
+    }
+
+    /// The instance as bytes for the project.
+    pub fn save(&self) -> Vec<u8> {
+        params::save_state(&self.values.all())
+    }
+
+    /// Takes over a saved instance. On an error the parameters stay, and the user is told why.
+    pub fn load(&self, bytes: &[u8]) -> Result<(), StateError> {
+        let values = params::load_state(bytes).inspect_err(|error| {
+            self.notify(Severity::Error, error.to_string());
+        })?;
+        self.values.set_all(&values);
+        *self.notice.lock() = None;
+        self.news.values.store(true, Relaxed);
+        self.news.repaint.request_repaint();
+        Ok(())
+    }
+
+    /// Main thread: tells the host everything it does not know yet.
+    pub fn tell(&self, host: &dyn MainHost) {
+        let news = &*self.news;
+        if !self.gestures.is_empty() {
+            host.edits(&self.gestures);
+        }
+        if news.lower(&news.dirty) {
+            host.mark_dirty();
+        }
+        let has_new_names = news.lower(&news.status) && self.names_changed();
+        if has_new_names {
+            host.texts_changed();
+        }
+        if news.lower(&news.values) {
+            host.values_changed();
+        }
+    }
+
+    fn notify(&self, severity: Severity, text: impl Into<Cow<'static, str>>) {
+        *self.notice.lock() = Some(Notice { severity, text: text.into().into_owned() });
+        self.news.repaint.request_repaint();
+    }
+
+    fn record_press(&self, id: ParamId) {
+        for gesture in
+            [Gesture::Begin(id), Gesture::Value(id, 1.0), Gesture::Value(id, 0.0), Gesture::End(id)]
+        {
+            self.gestures.push(gesture);
+        }
+        self.news.wake();
+    }
+
+    /// Whether another pack is loaded than the one the host was told about.
+    fn names_changed(&self) -> bool {
+        let pack = match &self.instance.status().model {
+            ModelStatus::Ready(pack) => Some(Arc::clone(pack)),
+            ModelStatus::Unavailable { .. } => None,
+            ModelStatus::Unknown | ModelStatus::Loading { .. } => return false, // not decided yet
+        };
+        let mut told = self.told_pack.lock();
+        let names = |pack: &Option<Arc<PackSummary>>| pack.as_ref().map(|p| p.labels.clone());
+        let is_new = names(&told) != names(&pack);
+        *told = pack;
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(RefCell<Vec<&'static str>>);
+
+    impl MainHost for Told {
+        fn edits(&self, gestures: &Gestures) {
+            while gestures.pop().is_some() {}
+            self.0.borrow_mut().push("edits");
+        }
+        fn mark_dirty(&self) {
+            self.0.borrow_mut().push("dirty");
+        }
+        fn values_changed(&self) {
+            self.0.borrow_mut().push("values");
+        }
+        fn texts_changed(&self) {
+            self.0.borrow_mut().push("texts");
+        }
+    }
+
+    #[test]
+    fn the_host_is_told_each_thing_once() {
+        let core = Core::new();
+        let host = Told::default();
+
+        core.edit(Gesture::Value(ParamId::Seed, 5.0));
+        core.load(&core.save()).unwrap();
+        core.tell(&host);
+        core.tell(&host);
+
+        let told = host.0.into_inner();
+        assert_eq!(
+            told.iter().filter(|t| **t != "texts").collect::<Vec<_>>(),
+            [&"edits", &"dirty", &"values"]
+        );
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_read_becomes_a_notice_and_changes_nothing() {
+        let core = Core::new();
+        core.values.set(ParamId::Seed, 77.0);
+
+        assert!(core.load(b"{\"encore_state\": 1").is_err());
+
+        let shown = core.status().notice.clone();
+        assert_eq!(shown.map(|n| n.severity), Some(Severity::Error));
+        assert_eq!(core.values.get(ParamId::Seed), 77.0);
+        core.dismiss_notice();
+        assert!(core.status().notice.is_none_or(|n| !n.text.contains("state")));
+    }
+
+    #[test]
+    fn pressing_continue_is_recorded_as_a_press_and_a_release() {
+        let core = Core::new();
+
+        core.press_continue();
+
+        let recorded: Vec<_> = std::iter::from_fn(|| core.gestures.pop()).collect();
+        assert_eq!(recorded[1], Gesture::Value(ParamId::Continue, 1.0));
+        assert_eq!(recorded[2], Gesture::Value(ParamId::Continue, 0.0));
+        assert_eq!(recorded.len(), 4);
+        assert!(core.continue_echo.load(Relaxed));
+    }
+}

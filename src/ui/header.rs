@@ -1,0 +1,123 @@
+//! The line at the top: whose plugin this is, which model it plays with, what the engine does, and bypass.
+
+use egui::{Align, Color32, Label, Layout, RichText, Sense, Ui, vec2};
+
+use super::{View, Wish, switch, theme, words};
+use crate::{
+    link::{ModelStatus, PackSummary, Phase},
+    params::ParamId,
+};
+
+/// Draws the header; the bypass switch is all that can be asked for here.
+pub fn header_ui(ui: &mut Ui, view: &View) -> Vec<Wish> {
+    let (_, wishes) =
+        egui::Sides::new().shrink_left().truncate().height(theme::HEADER_HEIGHT).show(
+            ui,
+            |ui| {
+                let wordmark =
+                    RichText::new("ENCORE").size(theme::WORDMARK).extra_letter_spacing(3.5);
+                ui.add(Label::new(wordmark.color(theme::TEXT)).extend());
+                ui.add_space(6.0);
+                model_ui(ui, &view.status.model);
+            },
+            |ui| {
+                let wishes = switch::switch_ui(ui, ParamId::Bypass, view.values, theme::ERROR);
+                pill_ui(ui, view.status.phase);
+                clock_ui(ui, view);
+                wishes
+            },
+        );
+    wishes
+}
+
+fn model_ui(ui: &mut Ui, model: &ModelStatus) {
+    match model {
+        ModelStatus::Unknown => state_ui(ui, theme::TEXT_WEAK, "Looking for a model…"),
+        ModelStatus::Loading { name } => {
+            ui.add(egui::Spinner::new().size(12.0).color(theme::ACCENT));
+            ui.add(
+                Label::new(RichText::new(format!("Loading {name}…")).color(theme::TEXT_WEAK))
+                    .truncate(),
+            );
+        }
+        ModelStatus::Ready(pack) => {
+            dot_ui(ui, theme::READY);
+            let facts = format!(
+                "{} · {} · {}",
+                pack.name,
+                words::bytes(pack.n_bytes),
+                words::parameters(pack.n_parameters)
+            );
+            let label = Label::new(RichText::new(facts).color(theme::TEXT_WEAK)).truncate();
+            ui.add(label.show_tooltip_when_elided(false)).on_hover_ui(|ui| pack_ui(ui, pack));
+        }
+        ModelStatus::Unavailable { .. } => state_ui(ui, theme::ERROR, "No model"),
+    }
+}
+
+/// What the header has no room for, as a tooltip.
+fn pack_ui(ui: &mut Ui, pack: &PackSummary) {
+    let rows = [
+        ("Model", pack.name.clone()),
+        ("Licence", pack.licence.clone()),
+        (
+            "Size",
+            format!("{}, {}", words::bytes(pack.n_bytes), words::parameters(pack.n_parameters)),
+        ),
+        ("Listens to", format!("{:.1} s at most", pack.max_prime_seconds)),
+        ("Sample rate", format!("{} Hz", pack.sample_rate)),
+        ("Folder", pack.folder.display().to_string()),
+    ];
+    egui::Grid::new("pack").num_columns(2).spacing([12.0, 4.0]).show(ui, |ui| {
+        for (name, value) in rows {
+            ui.weak(name);
+            ui.add(Label::new(value).wrap());
+            ui.end_row();
+        }
+    });
+}
+
+fn state_ui(ui: &mut Ui, color: Color32, text: &str) {
+    dot_ui(ui, color);
+    ui.add(Label::new(RichText::new(text).color(theme::TEXT_WEAK)).truncate());
+}
+
+fn dot_ui(ui: &mut Ui, color: Color32) {
+    let (rect, _) = ui.allocate_exact_size(vec2(8.0, 8.0), Sense::hover());
+    ui.painter().circle_filled(rect.center(), 4.0, color);
+}
+
+/// The engine's state; amber while it works for this instance.
+fn pill_ui(ui: &mut Ui, phase: Phase) {
+    let (fill, text) = match phase {
+        Phase::Idle => (theme::PANEL, theme::TEXT_WEAK),
+        Phase::Queued { .. } => (theme::CONTROL, theme::TEXT),
+        Phase::Composing(_) => (theme::ACCENT, theme::TEXT_ON_ACCENT),
+    };
+    egui::Frame::new()
+        .fill(fill)
+        .corner_radius(11.0)
+        .inner_margin(egui::Margin::symmetric(10, 3))
+        .show(ui, |ui| {
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let words = RichText::new(words::phase(phase)).color(text).size(theme::SMALL + 0.5);
+                ui.add(Label::new(words).extend());
+            })
+        });
+}
+
+/// Where the song is.
+fn clock_ui(ui: &mut Ui, view: &View) {
+    if view.live.rate <= 0.0 {
+        return;
+    }
+    let seconds = view.live.playhead as f64 / view.live.rate;
+    let color = if view.live.rolling { theme::TEXT } else { theme::TEXT_WEAK };
+    let clock = RichText::new(words::clock(seconds, 1)).monospace().color(color);
+    let whose = if view.live.free_clock {
+        "Time since the plugin was switched on: the host gives no transport."
+    } else {
+        "Song position."
+    };
+    ui.add(Label::new(clock).extend()).on_hover_text(whose);
+}
