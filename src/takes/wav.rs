@@ -199,6 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_plain_pcm_of_even_length() {
+        let (_dir, path) = temporary("take.wav");
+
+        write(&path, &[0.5; 3], 44_100).unwrap();
+
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(bytes.len(), 44 + 9 + 1);
+        assert_eq!(u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize, bytes.len() - 8);
+        assert_eq!(bytes[20..22], [1, 0], "PCM, and not the extensible format");
+        assert_eq!(read(&path).unwrap().samples, [0.5; 3]);
+    }
+
+    #[test]
     fn nothing_is_written_when_a_sample_is_not_a_number() {
         let (_dir, path) = temporary("take.wav");
 
