@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// Shortest and longest continuation, in seconds.
-const LENGTHS_SECONDS: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
+pub const LENGTHS_SECONDS: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
 
 /// Fewest tokens of prime that are worth listening to.
-const MIN_PRIME_TOKENS: usize = 8;
+pub const MIN_PRIME_TOKENS: usize = 8;
 
 /// Tokens of the prime's end that are decoded too, for a smooth change from the recording.
 const LEAD_IN_TOKENS: usize = 3;
