@@ -1,6 +1,6 @@
 //! The line at the top: whose plugin this is, which model it plays with, what the engine does, and bypass.
 
-use egui::{Align, Color32, Label, Layout, RichText, Sense, Ui, vec2};
+use egui::{Color32, Label, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 
 use super::{View, Wish, switch, theme, words};
 use crate::{
@@ -94,16 +94,12 @@ fn pill_ui(ui: &mut Ui, phase: Phase) {
         Phase::Queued { .. } => (theme::CONTROL, theme::TEXT),
         Phase::Composing(_) => (theme::ACCENT, theme::TEXT_ON_ACCENT),
     };
-    egui::Frame::new()
-        .fill(fill)
-        .corner_radius(11.0)
-        .inner_margin(egui::Margin::symmetric(10, 3))
-        .show(ui, |ui| {
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let words = RichText::new(words::phase(phase)).color(text).size(theme::SMALL + 0.5);
-                ui.add(Label::new(words).extend());
-            })
-        });
+    let words = words::phase(phase);
+    let galley = ui.painter().layout_no_wrap(words.clone(), theme::font(theme::SMALL), text);
+    let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(22.0, 8.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Status, true, &words));
+    ui.painter().rect_filled(rect, rect.height() / 2.0, fill);
+    ui.painter().galley(rect.center() - galley.size() / 2.0, galley, text);
 }
 
 /// Where the song is.

@@ -51,6 +51,9 @@ pub fn timeline_ui(ui: &mut Ui, timeline: &mut Timeline, view: &View) {
         invitation_ui(ui, lane);
     }
     paint_heard(&painter, lane, &axis, view);
+    if let Some(next) = next_span(view).filter(|_| view.status.phase == Phase::Idle) {
+        paint_next(&painter, lane, &axis, next, view.values[ParamId::PrimeSeconds.index()]);
+    }
     if let Some(take) = &view.status.take {
         paint_take(&painter, lane, &axis, take, rate(&take.waveform, view));
     }
@@ -96,14 +99,20 @@ fn take_span(take: &TakeStatus, rate: f64) -> Span {
     Span { start, end: start + take.length_seconds.max(0.0) }
 }
 
-/// Everything that should be in view, and room for what comes next.
+/// Where the first take would go: at the playhead, or at the end of what was heard when that rests.
+fn next_span(view: &View) -> Option<Span> {
+    let heard = heard_span(view).filter(|_| view.status.take.is_none())?;
+    let playhead = view.live.playhead as f64 / view.live.rate.max(1.0);
+    let start = if view.live.rolling { playhead } else { heard.end };
+    Some(Span { start, end: start + view.values[ParamId::LengthSeconds.index()] })
+}
+
+/// Everything that should be in view, and room for what comes next, as long as that hides nothing.
 fn content(view: &View) -> Option<Span> {
     let heard = heard_span(view);
     let take = view.status.take.as_ref().map(|take| take_span(take, rate(&take.waveform, view)));
-    let next = heard.filter(|_| take.is_none()).map(|heard| Span {
-        end: heard.end + view.values[ParamId::LengthSeconds.index()].min(heard.seconds().max(10.0)),
-        ..heard
-    });
+    let room = heard.map_or(0.0, |heard| heard.seconds().max(10.0));
+    let next = next_span(view).map(|next| Span { end: next.end.min(next.start + room), ..next });
     [heard, take, next].into_iter().flatten().reduce(Span::union)
 }
 
@@ -152,7 +161,10 @@ fn paint_ruler(painter: &egui::Painter, rect: Rect, lane: Rect, axis: &Axis) {
         painter.vline(x, rect.y_range(), grid);
         let at = pos2(x + 5.0, rect.top() + RULER_HEIGHT / 2.0);
         let text = words::clock(seconds, n_decimals);
-        painter.text(at, Align2::LEFT_CENTER, text, theme::font(theme::SMALL), theme::TEXT_WEAK);
+        let text = painter.layout_no_wrap(text, theme::font(theme::SMALL), theme::TEXT_WEAK);
+        if rect.x_range().contains(at.x + text.size().x) {
+            painter.galley(at - vec2(0.0, text.size().y / 2.0), text, theme::TEXT_WEAK);
+        }
     }
     painter.hline(rect.x_range(), lane.top(), Stroke::new(1.0, theme::OUTLINE));
     painter.hline(rect.x_range(), lane.center().y, grid);
@@ -201,6 +213,16 @@ fn paint_take(painter: &egui::Painter, lane: Rect, axis: &Axis, take: &TakeStatu
     let rect = Rect::from_min_size(at, tag.size() + vec2(10.0, 3.0));
     painter.rect_filled(rect, egui::CornerRadius { ne: 0, nw: 0, sw: 0, se: 4 }, theme::SEAM);
     painter.galley(at + vec2(5.0, 1.0), tag, theme::TEXT_ON_ACCENT);
+}
+
+/// A faint place for the next take, and a bar below what of the recording it would listen to.
+fn paint_next(painter: &egui::Painter, lane: Rect, axis: &Axis, next: Span, prime_seconds: f64) {
+    paint_region(painter, lane, axis, next, theme::faded(theme::ACCENT, 0.5));
+    let name = format!("next {:.1} s", next.seconds());
+    paint_name(painter, lane, axis, next, &name, theme::faded(theme::ACCENT, 0.8));
+    let x = axis.x_from_seconds(next.start - prime_seconds)..=axis.x_from_seconds(next.start);
+    let bar = Rect::from_x_y_ranges(x, lane.bottom() - 3.0..=lane.bottom());
+    painter.rect_filled(bar, 0.0, theme::HEARD);
 }
 
 fn wave_rect(lane: Rect) -> Rect {

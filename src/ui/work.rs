@@ -47,11 +47,13 @@ fn continue_ui(ui: &mut Ui, status: &Status) -> bool {
             visuals.weak_bg_fill = fill;
             visuals.bg_stroke = Stroke::NONE;
         }
-        let text = RichText::new("Continue").size(theme::LARGE).color(theme::TEXT_ON_ACCENT);
+        let is_possible = obstacle.is_none();
+        let color = if is_possible { theme::TEXT_ON_ACCENT } else { theme::TEXT };
+        let text = RichText::new("Continue").size(theme::LARGE).color(color);
         let button =
             Button::new(text).min_size(vec2(148.0, theme::WORK_HEIGHT - 4.0)).corner_radius(8.0);
-        let button = if obstacle.is_some() { button.fill(theme::CONTROL_PRESSED) } else { button };
-        let response = ui.add_enabled(obstacle.is_none(), button);
+        let button = if is_possible { button } else { button.fill(theme::CONTROL_PRESSED) };
+        let response = ui.add_enabled(is_possible, button);
         if response.has_focus() {
             let around = response.rect.expand(2.0);
             let outside = egui::StrokeKind::Outside;
