@@ -57,24 +57,20 @@ fn model_ui(ui: &mut Ui, model: &ModelStatus) {
 
 /// What the header has no room for, as a tooltip.
 fn pack_ui(ui: &mut Ui, pack: &PackSummary) {
-    let rows = [
-        ("Model", pack.name.clone()),
-        ("Licence", pack.licence.clone()),
-        (
-            "Size",
-            format!("{}, {}", words::bytes(pack.n_bytes), words::parameters(pack.n_parameters)),
-        ),
-        ("Listens to", format!("{:.1} s at most", pack.max_prime_seconds)),
-        ("Sample rate", format!("{} Hz", pack.sample_rate)),
-        ("Folder", pack.folder.display().to_string()),
-    ];
-    egui::Grid::new("pack").num_columns(2).spacing([12.0, 4.0]).show(ui, |ui| {
-        for (name, value) in rows {
-            ui.weak(name);
-            ui.add(Label::new(value).wrap());
-            ui.end_row();
-        }
-    });
+    ui.set_max_width(360.0);
+    ui.spacing_mut().item_spacing.y = 3.0;
+    ui.strong(&pack.name);
+    ui.label(format!("Licence: {}", pack.licence));
+    ui.label(format!(
+        "{} in memory, {}",
+        words::bytes(pack.n_bytes),
+        words::parameters(pack.n_parameters)
+    ));
+    ui.label(format!(
+        "Listens to {:.1} s at most, at {} Hz",
+        pack.max_prime_seconds, pack.sample_rate
+    ));
+    ui.weak(pack.folder.display().to_string());
 }
 
 fn state_ui(ui: &mut Ui, color: Color32, text: &str) {

@@ -178,7 +178,7 @@ fn paint_dial(ui: &Ui, response: &Response, position: f64, default: f64, color: 
         Stroke::new(2.0, hand),
     );
     if response.has_focus() {
-        painter.circle_stroke(center, radius + 3.5, theme::focus_stroke());
+        painter.circle_stroke(center, radius - 4.5, theme::focus_stroke());
     }
 }
 

@@ -42,9 +42,10 @@ pub fn picker_ui(
 ) -> Option<u32> {
     let button =
         ui.add_enabled_ui(!names.is_empty(), |ui| button_ui(ui, title, &words::label(names, id)));
-    let response = button.inner.on_hover_text(help).on_disabled_hover_text(format!(
-        "{help}\n\nThe names come with the model, and no model is loaded."
-    ));
+    let response = button
+        .inner
+        .on_hover_text(help)
+        .on_disabled_hover_text(format!("{help}\n\nNo model with such names is loaded."));
     if response.clicked() {
         *picker = Picker { is_open: !picker.is_open, ..Picker::default() };
         picker.search(names);

@@ -47,8 +47,9 @@ pub fn timeline_ui(ui: &mut Ui, timeline: &mut Timeline, view: &View) {
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, theme::ROUNDING, theme::WELL);
     paint_ruler(&painter, rect, lane, &axis);
-    if content.is_none() {
-        invitation_ui(ui, lane);
+    match content {
+        Some(_) => paint_grid(&painter, lane, &axis),
+        None => invitation_ui(ui, lane),
     }
     paint_heard(&painter, lane, &axis, view);
     if let Some(next) = next_span(view).filter(|_| view.status.phase == Phase::Idle) {
@@ -155,19 +156,25 @@ fn fit_ui(ui: &mut Ui, lane: Rect) -> bool {
 
 fn paint_ruler(painter: &egui::Painter, rect: Rect, lane: Rect, axis: &Axis) {
     let (ticks, n_decimals) = axis.ticks(TICK_POINTS);
-    let grid = Stroke::new(1.0, theme::GRID);
     for seconds in ticks {
         let x = axis.x_from_seconds(seconds).round() + 0.5;
-        painter.vline(x, rect.y_range(), grid);
-        let at = pos2(x + 5.0, rect.top() + RULER_HEIGHT / 2.0);
+        painter.vline(x, rect.top()..=lane.top(), Stroke::new(1.0, theme::GRID));
         let text = words::clock(seconds, n_decimals);
         let text = painter.layout_no_wrap(text, theme::font(theme::SMALL), theme::TEXT_WEAK);
+        let at = pos2(x + 5.0, rect.top() + (RULER_HEIGHT - text.size().y) / 2.0);
         if rect.x_range().contains(at.x + text.size().x) {
-            painter.galley(at - vec2(0.0, text.size().y / 2.0), text, theme::TEXT_WEAK);
+            painter.galley(at, text, theme::TEXT_WEAK);
         }
     }
     painter.hline(rect.x_range(), lane.top(), Stroke::new(1.0, theme::OUTLINE));
-    painter.hline(rect.x_range(), lane.center().y, grid);
+}
+
+fn paint_grid(painter: &egui::Painter, lane: Rect, axis: &Axis) {
+    let grid = Stroke::new(1.0, theme::GRID);
+    for seconds in axis.ticks(TICK_POINTS).0 {
+        painter.vline(axis.x_from_seconds(seconds).round() + 0.5, lane.y_range(), grid);
+    }
+    painter.hline(lane.x_range(), lane.center().y, grid);
 }
 
 /// What was heard; fainter where a take is placed over it.

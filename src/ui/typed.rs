@@ -48,8 +48,9 @@ fn text_field_ui(ui: &mut Ui, rect: Rect, id: ParamId, mut text: String) -> Opti
         .align(egui::Align2::CENTER_CENTER)
         .margin(egui::Margin::symmetric(2, 1))
         .desired_width(rect.width());
+    let room = rect.expand2(egui::vec2(0.0, 3.0));
     let mut output =
-        ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| field.show(ui)).inner;
+        ui.scope_builder(egui::UiBuilder::new().max_rect(room), |ui| field.show(ui)).inner;
     let response = output.response.response.clone();
     if is_new {
         response.request_focus();
