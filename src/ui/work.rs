@@ -1,10 +1,10 @@
 //! The row that starts and stops a continuation, and tells how it goes and how it went.
 
 use egui::{
-    Align, Button, Label, Layout, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+    Align, Align2, Button, Layout, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
 
-use super::{View, Wish, WishedCommand, switch, theme, words};
+use super::{View, Wish, WishedCommand, switch, text, theme, words};
 use crate::{
     link::{ModelStatus, Phase, Progress, Stage, Status},
     params::ParamId,
@@ -105,7 +105,11 @@ fn story_ui(ui: &mut Ui, status: &Status) {
             seconds => format!("Ready to continue what was heard ({}).", words::duration(seconds)),
         },
     };
-    ui.add(Label::new(RichText::new(line).color(theme::TEXT_WEAK)).truncate());
+    let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &line));
+    if text::paint(ui, rect, Align2::LEFT_CENTER, &line, 2) {
+        response.on_hover_text(line);
+    }
 }
 
 fn heard_seconds(status: &Status) -> f64 {
@@ -128,12 +132,7 @@ fn progress_ui(ui: &mut Ui, progress: &Progress) {
         waiting_rect(rect, ui.input(|input| input.time))
     };
     ui.painter().rect_filled(filled, theme::ROUNDING, theme::faded(theme::ACCENT, 0.45));
-    let mut job =
-        egui::text::LayoutJob::simple_singleline(text, theme::font(theme::BODY), theme::TEXT);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width() - 16.0);
-    let galley = ui.painter().layout_job(job);
-    let at = egui::Align2::CENTER_CENTER.anchor_size(rect.center(), galley.size()).min;
-    ui.painter().galley(at, galley, theme::TEXT);
+    text::paint_line(ui, rect.shrink2(vec2(8.0, 0.0)), Align2::CENTER_CENTER, &text);
 }
 
 /// A piece of the bar that wanders while there is nothing to count.
