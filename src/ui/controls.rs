@@ -168,11 +168,12 @@ fn seed_ui(ui: &mut Ui, size: Vec2, values: &Values) -> Vec<Wish> {
     let button = ui.place(dice, Button::new("").min_size(dice.size()).corner_radius(9.0));
     button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "New seed"));
     paint_five(ui, dice);
+    let owner = button.id;
     let mut wishes = Vec::new();
     if button.on_hover_text("Throws the dice: another seed, another take.").clicked() {
         wishes.extend(touch(id, another_seed(seed, ui.input(|input| input.time))));
     }
-    let typed = typed::typed_value_ui(ui, cell.value, id, seed);
+    let typed = typed::typed_value_ui(ui, cell.value, id, seed, owner);
     wishes.extend(typed.into_iter().flat_map(|seed| touch(id, seed)));
     wishes
 }

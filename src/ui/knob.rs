@@ -56,6 +56,7 @@ pub fn knob_ui(ui: &mut Ui, size: Vec2, id: ParamId, value: f64, color: Color32)
         wishes.extend(touch(id, param.default));
     }
     wishes.extend(key_wishes(ui, &response, id, value));
+    let owner = response.id;
     response.on_hover_text(format!(
         "{}\n\nDrag to change, Shift for fine steps, double-click for {}.",
         param.help,
@@ -63,7 +64,9 @@ pub fn knob_ui(ui: &mut Ui, size: Vec2, id: ParamId, value: f64, color: Color32)
     ));
 
     wishes.extend(
-        typed::typed_value_ui(ui, cell.value, id, value).into_iter().flat_map(|v| touch(id, v)),
+        typed::typed_value_ui(ui, cell.value, id, value, owner)
+            .into_iter()
+            .flat_map(|v| touch(id, v)),
     );
     wishes
 }

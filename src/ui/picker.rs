@@ -110,7 +110,9 @@ fn list_ui(
         .desired_width(f32::INFINITY)
         .margin(egui::Margin::symmetric(8, 4));
     let field = ui.add(search).accessible_name(format!("Search {title}"));
-    field.request_focus();
+    if !field.has_focus() {
+        field.request_focus(); // only then: asking again would let the arrow keys move the focus
+    }
     if field.changed() || picker.n_searched != names.len() {
         picker.search(names);
     }

@@ -107,7 +107,10 @@ fn story_ui(ui: &mut Ui, status: &Status) {
     };
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &line));
-    if text::paint(ui, rect, Align2::LEFT_CENTER, &line, 2) {
+    // A second line begins with a whole fact, not in the middle of a number and its unit.
+    let facts = line.replace(' ', "\u{a0}").replace("·\u{a0}", "· ");
+    let facts = if line.contains('·') { &facts } else { &line };
+    if text::paint(ui, rect, Align2::LEFT_CENTER, facts, 2) {
         response.on_hover_text(line);
     }
 }

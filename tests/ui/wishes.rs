@@ -186,6 +186,7 @@ fn a_value_can_be_typed_and_typing_can_be_given_up() {
         window.run_steps(2);
         press(&mut window, end);
         assert_eq!(wishes(&mut window), expected);
+        assert!(window.get_by_label("Length").is_focused());
     }
 }
 
@@ -247,6 +248,25 @@ fn an_artist_is_found_by_typing_and_picked_by_keyboard() {
     press(&mut window, Key::Enter);
 
     // "Tide 141" is the first, "Tide 146" the second
+    assert_eq!(wishes(&mut window), gesture(ParamId::Artist, 146.0));
+}
+
+/// An arrow key once moved the focus to Continue for a frame, and a quick Enter pressed it.
+#[test]
+fn keys_meant_for_the_list_press_nothing_else() {
+    let mut window = open(fakes::thousands());
+    click(&mut window, "Artist");
+    window.event(egui::Event::Text("tide 14".into()));
+    window.run_steps(3);
+
+    for key in [Key::ArrowDown, Key::Enter] {
+        let modifiers = Modifiers::NONE;
+        let event =
+            egui::Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers };
+        window.event(event);
+        window.step();
+    }
+
     assert_eq!(wishes(&mut window), gesture(ParamId::Artist, 146.0));
 }
 
