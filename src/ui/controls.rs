@@ -93,7 +93,10 @@ fn style_ui(ui: &mut Ui, controls: &mut Controls, view: &View) -> Vec<Wish> {
     }
     let size = match (labels.artists.len(), labels.genres.len()) {
         (0, 0) => "The names come with the model.".into(),
-        (artists, genres) => format!("{artists} artists, {genres} genres"),
+        (artists, genres) => {
+            let known = |n: usize| n.saturating_sub(1); // row 0 is "unknown"
+            format!("{} artists, {} genres", known(artists), known(genres))
+        }
     };
     ui.add(egui::Label::new(RichText::new(size).size(theme::SMALL).weak()).truncate());
     wishes

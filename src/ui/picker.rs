@@ -4,8 +4,8 @@
 //! picks, Escape closes.
 
 use egui::{
-    Align2, Key, Modifiers, Popup, PopupCloseBehavior, Response, Role, ScrollArea, Sense, TextEdit,
-    Ui, WidgetInfo, pos2, vec2,
+    Align2, EventFilter, Key, Modifiers, Popup, PopupCloseBehavior, Response, Role, ScrollArea,
+    Sense, TextEdit, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::{text, theme, words};
@@ -113,6 +113,9 @@ fn list_ui(
     if !field.has_focus() {
         field.request_focus(); // only then: asking again would let the arrow keys move the focus
     }
+    let all_keys =
+        EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: false };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(field.id, all_keys));
     if field.changed() || picker.n_searched != names.len() {
         picker.search(names);
     }

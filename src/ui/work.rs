@@ -95,6 +95,7 @@ fn stop_ui(ui: &mut Ui, phase: Phase) -> bool {
 fn story_ui(ui: &mut Ui, status: &Status) {
     let line = match (status.phase, &status.take) {
         (Phase::Composing(progress), _) => return progress_ui(ui, &progress),
+        (Phase::Queued { n_ahead: 0 }, _) => "About to begin.".into(),
         (Phase::Queued { n_ahead: 1 }, _) => "Waiting for 1 other instance to finish.".into(),
         (Phase::Queued { n_ahead }, _) => {
             format!("Waiting for {n_ahead} other instances to finish.")

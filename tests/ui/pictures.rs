@@ -92,9 +92,13 @@ fn stage((_, moment, prepare): Scene, size: (u32, u32), scale: f32) -> (Window, 
 fn pictures_of_every_scene_are_drawn() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/gui");
     fs::create_dir_all(&folder).unwrap();
-    for (size, scale) in
-        [((800, 500), 1.0), ((1000, 640), 1.0), ((1280, 800), 1.0), ((800, 500), 2.0)]
-    {
+    for (size, scale) in [
+        ((800, 500), 1.0),
+        ((1000, 640), 1.0),
+        ((1280, 800), 1.0),
+        ((800, 500), 1.5),
+        ((800, 500), 2.0),
+    ] {
         for scene in SCENES {
             let (window, painter) = stage(scene, size, scale);
 
