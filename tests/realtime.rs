@@ -1,0 +1,117 @@
+//! The audio thread neither allocates nor frees, whatever the engine does meanwhile: while it composes, while
+//! a take arrives and sounds, and when another replaces it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+use encore::{
+    link::{ModelStatus, Phase, Transport},
+    params::ParamId,
+    plugin::{Core, Processor},
+};
+
+/// Aborts the process when `assert_no_alloc` is broken.
+#[global_allocator]
+static ALLOCATOR: AllocDisabler = AllocDisabler;
+
+const RATE: f64 = 48_000.0;
+const BLOCK: usize = 128;
+
+/// Longest time that anything here may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An instance and where its song is.
+struct Song {
+    core: Arc<Core>,
+    processor: Processor,
+    frame: i64,
+}
+
+impl Song {
+    fn open() -> Self {
+        // SAFETY: the only test of the process, and no thread of the engine runs yet.
+        unsafe {
+            std::env::set_var("ENCORE_PACKS", concat!(env!("CARGO_MANIFEST_DIR"), "/models"))
+        };
+        let core = Core::new();
+        let mut processor = Processor::new(Arc::clone(&core));
+        processor.prepare(RATE, BLOCK);
+        Self { core, processor, frame: 0 }
+    }
+
+    /// Plays one block of a tone with parameter events at its middle; returns the loudest sample that is
+    /// not the tone.
+    fn block(&mut self, events: &[(ParamId, f64)]) -> f32 {
+        let Song { processor, frame, .. } = self;
+        let tone = |i: usize| (0.02 * (*frame as f32 + i as f32)).sin() * 0.25;
+        let transport = Transport { playing: true, frames: Some(*frame), ..Transport::default() };
+        let strange = assert_no_alloc(|| {
+            processor.begin();
+            for (id, value) in events {
+                processor.push(BLOCK as u32 / 2, *id, *value);
+            }
+            processor.sort();
+            for channel in &mut processor.main {
+                channel[..BLOCK].iter_mut().enumerate().for_each(|(i, s)| *s = tone(i));
+            }
+            processor.run(0, BLOCK, &transport);
+            processor.finish();
+            let out = processor.main[0][..BLOCK].iter().enumerate();
+            out.map(|(i, s)| (s - tone(i)).abs()).fold(0.0, f32::max)
+        });
+        self.frame += BLOCK as i64;
+        strange
+    }
+
+    fn words(&self) -> String {
+        let status = self.core.status();
+        let take =
+            status.take.as_ref().map(|take| (take.number, take.seam_frame, take.is_complete));
+        format!("frame {}, {:?}, take {take:?}, {:?}", self.frame, status.phase, status.notice)
+    }
+
+    /// Plays in about real time until `done`, and returns the loudest sample that was not the tone.
+    #[track_caller]
+    fn play_until(&mut self, done: impl Fn(&Self, f32) -> bool) -> f32 {
+        let begun = Instant::now();
+        let mut loudest = 0f32;
+        while !done(self, loudest) {
+            assert!(begun.elapsed() < PATIENCE, "a minute passed; {}", self.words());
+            loudest = loudest.max(self.block(&[]));
+            std::thread::sleep(Duration::from_secs_f64(BLOCK as f64 / RATE));
+        }
+        loudest
+    }
+}
+
+#[test]
+fn the_audio_thread_never_allocates_while_the_engine_works() {
+    let mut song = Song::open();
+    song.play_until(|song, _| {
+        matches!(song.core.status().model, ModelStatus::Ready(_)) && song.frame > 60_000
+    });
+
+    let settings = [(ParamId::PrimeSeconds, 1.0), (ParamId::LengthSeconds, 3.0)];
+    song.block(&settings);
+    let seam = song.frame;
+    song.block(&[(ParamId::Continue, 1.0)]);
+    song.play_until(|song, _| matches!(song.core.status().phase, Phase::Composing(_)));
+    song.play_until(|_, loudest| loudest > 0.01); // it sounds as soon as it is there
+    song.play_until(|song, _| song.core.status().take.as_ref().is_some_and(|t| t.is_complete));
+
+    song.frame = seam; // and again from its start
+    let loudest = song.play_until(|song, _| song.frame > seam + 96_000);
+    assert!(loudest > 0.01, "the take does not sound at its place");
+
+    song.frame = seam; // a second take replaces it while it sounds, and is stopped
+    song.play_until(|song, _| song.frame > seam + 30_000);
+    song.block(&[(ParamId::Continue, 1.0), (ParamId::Seed, 5.0)]);
+    let asked_at = song.frame;
+    song.play_until(|song, _| song.frame > asked_at + 48_000);
+    song.block(&[(ParamId::Stop, 1.0)]);
+    song.play_until(|song, _| song.core.status().phase == Phase::Idle);
+    assert_no_alloc(|| song.processor.reset());
+}
