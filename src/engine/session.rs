@@ -84,7 +84,7 @@ pub fn compose(
     let n_new = n_frames.div_ceil(model.hop());
     let labels = labels(model, request, n_prime_tokens + n_new);
     let rng = TokenRng::new(request.seed);
-    let sampler = request.sampler.clone();
+    let sampler = request.sampler;
     let hop = model.hop_tokens();
     let mut top = TopSampler::new(&model.prior, prime, n_new, labels, sampler, rng, hop)?;
     let mut pieces = Pieces::new(model, n_prime_tokens, n_frames)?;

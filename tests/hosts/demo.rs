@@ -4,7 +4,7 @@
 //! stereo recording, presses Continue by automation, lets the whole continuation come out of the plugin's
 //! output, and writes what came out with the measurements it promises. It fails if they are broken.
 
-#[path = "../hosts/mod.rs"]
+#[path = "mod.rs"]
 mod hosts;
 
 use std::{
