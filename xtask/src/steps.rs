@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{display::Display, packages};
+use crate::{display::Display, notices, packages};
 
 /// Why a command stopped, for people.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ pub fn test() -> Result<(), Failure> {
     packages::need_display()?;
     let display = Display::start()?;
     run(&mut cargo(&["fmt", "--all", "--check"]), "formatting (cargo fmt --all)")?;
+    notices::check()?;
     let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
     run(&mut cargo(&lints), "clippy")?;
     bundle()?;
@@ -74,7 +75,8 @@ fn run(command: &mut Command, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn root() -> PathBuf {
+/// The repository.
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
