@@ -8,6 +8,7 @@ pub mod clap;
 pub mod com;
 pub mod promises;
 pub mod vst3;
+pub mod x11;
 
 use std::{
     path::{Path, PathBuf},
