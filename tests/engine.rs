@@ -91,6 +91,19 @@ fn an_offline_render_holds_the_continuation_from_its_first_frame_to_its_last() {
 }
 
 #[test]
+fn an_offline_render_faster_than_the_engine_listens_loses_nothing() {
+    let (instance, mut audio) = instance();
+    let offline = Controls { offline: true, ..Controls::default() };
+
+    roll(&mut audio, 0, 30 * 48_000, &offline); // far more than the ring holds
+    audio.ask_continue(settings());
+    roll(&mut audio, 30 * 48_000, 48_000, &offline);
+
+    let seam = instance.status().take.as_ref().map(|take| take.seam_frame);
+    assert_eq!(seam, Some(30 * 48_000));
+}
+
+#[test]
 fn a_take_sounds_again_whenever_the_song_passes_it() {
     let (instance, mut audio) = instance();
     let offline = Controls { offline: true, ..Controls::default() };

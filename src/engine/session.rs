@@ -10,10 +10,10 @@ use crate::{
 };
 
 /// Shortest and longest continuation, in seconds.
-const LENGTHS_SECONDS: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
+pub const LENGTHS_SECONDS: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
 
 /// Fewest tokens of prime that are worth listening to.
-const MIN_PRIME_TOKENS: usize = 8;
+pub const MIN_PRIME_TOKENS: usize = 8;
 
 /// Tokens of the prime's end that are decoded too, for a smooth change from the recording.
 const LEAD_IN_TOKENS: usize = 3;
@@ -84,7 +84,7 @@ pub fn compose(
     let n_new = n_frames.div_ceil(model.hop());
     let labels = labels(model, request, n_prime_tokens + n_new);
     let rng = TokenRng::new(request.seed);
-    let sampler = request.sampler.clone();
+    let sampler = request.sampler;
     let hop = model.hop_tokens();
     let mut top = TopSampler::new(&model.prior, prime, n_new, labels, sampler, rng, hop)?;
     let mut pieces = Pieces::new(model, n_prime_tokens, n_frames)?;

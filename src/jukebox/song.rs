@@ -8,7 +8,7 @@ use super::sample::{SamplerSettings, TokenRng, choose};
 use super::{JukeboxError, PriorConfig};
 
 /// Tokens of a prefill that are taken in one call.
-const PREFILL_CHUNK: usize = 64;
+const PREFILL_CHUNK: usize = 96;
 
 /// One pass of a prior: which tokens it may see, and how many there are when it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl<'m> TopSampler<'m> {
         let asked = if n_total < n_ctx { n_new } else { n_total };
         let windows = windows(asked, n_ctx, hop_tokens, prime.len());
         for window in &windows {
-            prior.condition(&[window_labels(prior.config(), &labels, window.start)])?;
+            prior.check_labels(&window_labels(prior.config(), &labels, window.start))?;
         }
         let windows = windows.into_iter();
         Ok(Self { prior, codes: prime, labels, settings, rng, windows, writing: None })
@@ -176,6 +176,18 @@ mod tests {
         assert_eq!(windows(48, 32, 8, 0), [window(0, 32), window(8, 32), window(16, 32)]);
         assert_eq!(windows(48, 32, 8, 32), [window(8, 32), window(16, 32)]);
         assert_eq!(windows(48, 32, 8, 48), []);
+    }
+
+    #[test]
+    fn a_prompt_and_a_longer_song_open_the_windows_of_the_reference() {
+        let starts = |total, hop, present| -> Vec<usize> {
+            windows(total, 32, hop, present).iter().map(|window| window.start).collect()
+        };
+
+        assert_eq!(starts(48, 8, 19), [0, 8, 16]);
+        assert_eq!(starts(52, 8, 48), [20]);
+        assert_eq!(starts(192, 16, 76), [48, 64, 80, 96, 112, 128, 144, 160]);
+        assert_eq!(starts(208, 16, 192), [176]);
     }
 
     #[test]

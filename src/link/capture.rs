@@ -57,6 +57,11 @@ impl CaptureWriter {
         self.n_written
     }
 
+    /// Whether `n_frames` fit now, or can never fit at once.
+    pub fn has_room(&self, n_frames: usize) -> bool {
+        self.frames.slots() >= n_frames.min(self.frames.buffer().capacity())
+    }
+
     /// Writes as many frames as fit and returns how many that were; the rest are counted as lost.
     pub fn write(&mut self, left: &[f32], right: &[f32]) -> usize {
         let n_wanted = left.len().min(right.len());

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 mod error;
+pub mod hf;
 mod labels;
 mod manifest;
 mod search;

@@ -24,7 +24,8 @@ pub fn search_path(binary: Option<&Path>) -> Vec<PathBuf> {
 }
 
 fn folders(variable: Option<&OsStr>, binary: Option<&Path>, data: Option<&Path>) -> Vec<PathBuf> {
-    let named = variable.map(|list| std::env::split_paths(list).collect()).unwrap_or_else(Vec::new);
+    let named =
+        variable.map(|list| std::env::split_paths(list).collect::<Vec<_>>()).unwrap_or_default();
     let above = binary.into_iter().flat_map(|b| b.ancestors().skip(1).take(1 + MAX_ANCESTORS));
     let beside = above.flat_map(|folder| BESIDE_BINARY.map(|name| folder.join(name)));
     let own = data.map(|data| data.join("encore").join("models"));

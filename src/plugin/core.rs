@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(shown.map(|n| n.severity), Some(Severity::Error));
         assert_eq!(core.values.get(ParamId::Seed), 77.0);
         core.dismiss_notice();
-        assert!(core.status().notice.is_none_or(|n| !n.text.contains("state")));
+        assert!(core.status().notice.as_ref().is_none_or(|n| !n.text.contains("state")));
     }
 
     #[test]

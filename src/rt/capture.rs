@@ -15,6 +15,11 @@ impl Capture {
         Self { writer, next_song: None }
     }
 
+    /// Whether `n_frames` can be captured without losing any.
+    pub fn has_room(&self, n_frames: usize) -> bool {
+        self.writer.has_room(n_frames)
+    }
+
     /// Captures a block that begins at `place`. A resting transport is not captured.
     ///
     /// Realtime-safe. When the engine is too far behind, frames are lost and counted, and what follows is

@@ -114,11 +114,15 @@ impl AudioSide {
             self.capture.ask_stop();
         }
 
+        let waits = controls.offline && place.rolling;
+        if waits {
+            self.patience.wait_for_room(&self.capture, n_frames);
+        }
         let input_peaks = [peak(left), peak(right)];
         self.capture.hear(left, right, place);
         self.playback.receive(place.frame, self.signals.lowest_take());
-        if controls.offline && place.rolling {
-            self.patience.wait(&mut self.playback, &self.signals, place.frame, n_frames);
+        if waits {
+            self.patience.wait_for_take(&mut self.playback, &self.signals, place.frame, n_frames);
         }
         self.mixer.aim(controls);
         for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).enumerate() {

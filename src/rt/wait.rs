@@ -1,14 +1,18 @@
-//! Waiting for promised audio while the host renders offline. Never used in real time.
+//! Waiting while the host renders offline: for the engine to hear what passes faster than real time, and for
+//! audio that it promised. Never used in real time.
 
 use std::time::{Duration, Instant};
 
-use super::playback::Playback;
+use super::{capture::Capture, playback::Playback};
 use crate::link::Signals;
 
 /// Longest wait without anything new arriving; then the render goes on and the user is told.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// Between two looks at the ring.
+/// Longest wait for the engine to listen; then frames are lost, and counted.
+const LISTEN_LIMIT: Duration = Duration::from_secs(5);
+
+/// Between two looks at a ring.
 const NAP: Duration = Duration::from_millis(1);
 
 /// Waits as long as a promise is being kept, and no more for one that was not.
@@ -19,9 +23,17 @@ pub struct Patience {
 }
 
 impl Patience {
+    /// Returns once there is room to capture `n_frames`.
+    pub fn wait_for_room(&mut self, capture: &Capture, n_frames: usize) {
+        let begun = Instant::now();
+        while !capture.has_room(n_frames) && begun.elapsed() < LISTEN_LIMIT {
+            std::thread::sleep(NAP);
+        }
+    }
+
     /// Returns once the block at song position `frame` can be played as promised, or nothing is promised
     /// for it, or nothing has come for [`LIMIT`].
-    pub fn wait(
+    pub fn wait_for_take(
         &mut self,
         playback: &mut Playback,
         signals: &Signals,

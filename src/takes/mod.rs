@@ -8,6 +8,7 @@
 
 use std::path::Path;
 
+mod canvas;
 mod codes;
 mod error;
 mod file;

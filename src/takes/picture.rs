@@ -8,31 +8,32 @@ use plotters::prelude::*;
 use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::canvas::Canvas;
 use super::file::write_bytes;
-use super::spectrogram::{Spectrogram, colour, height_of};
+use super::spectrogram::{Spectrogram, height_of};
 use super::{TakeError, measure};
 use crate::units::{db_from_gain, seconds_from_frames};
 
-const WIDTH: usize = 1600;
-const HEIGHT: usize = 900;
+pub(super) const WIDTH: usize = 1600;
+pub(super) const HEIGHT: usize = 900;
 const FONT: &str = "encore";
 
 /// Where things are, in pixels.
-const PLOT_X: std::ops::Range<usize> = 96..1496;
-const WAVE_Y: std::ops::Range<usize> = 112..292;
-const SPECTRUM_Y: std::ops::Range<usize> = 310..834;
-const BAR_X: std::ops::Range<usize> = 1514..1530;
+pub(super) const PLOT_X: std::ops::Range<usize> = 96..1496;
+pub(super) const WAVE_Y: std::ops::Range<usize> = 112..292;
+pub(super) const SPECTRUM_Y: std::ops::Range<usize> = 310..834;
+pub(super) const BAR_X: std::ops::Range<usize> = 1514..1530;
 
-const BACKGROUND: RGBColor = RGBColor(16, 18, 24);
-const PANEL: RGBColor = RGBColor(23, 26, 34);
+pub(super) const BACKGROUND: RGBColor = RGBColor(16, 18, 24);
+pub(super) const PANEL: RGBColor = RGBColor(23, 26, 34);
 const LINE: RGBColor = RGBColor(58, 63, 77);
 const TEXT: RGBColor = RGBColor(226, 229, 236);
 const FAINT: RGBColor = RGBColor(144, 151, 168);
-const PRIME: RGBColor = RGBColor(116, 173, 216);
-const CONTINUATION: RGBColor = RGBColor(255, 180, 84);
+pub(super) const PRIME: RGBColor = RGBColor(116, 173, 216);
+pub(super) const CONTINUATION: RGBColor = RGBColor(255, 180, 84);
 
 /// Levels between the darkest and the lightest colour, in dB.
-const RANGE_DB: f32 = 80.0;
+pub(super) const RANGE_DB: f32 = 80.0;
 const FREQUENCIES_HZ: [f64; 9] = [100.0, 250.0, 500.0, 1e3, 2e3, 4e3, 8e3, 16e3, 32e3];
 /// Steps that the seconds axis may have; the first that gives few enough labels is taken.
 const STEPS_SECONDS: [f64; 14] =
@@ -72,64 +73,6 @@ pub fn write(
         .write_image(&canvas.pixels, WIDTH as u32, HEIGHT as u32, ExtendedColorType::Rgb8)
         .map_err(|e| failed(e.to_string()))?;
     write_bytes(path, &png)
-}
-
-/// What is drawn pixel by pixel.
-struct Canvas {
-    /// Rows from the top, three bytes a pixel.
-    pixels: Vec<u8>,
-}
-
-impl Canvas {
-    fn new() -> Self {
-        let (r, g, b) = BACKGROUND.rgb();
-        let mut canvas = Self { pixels: [r, g, b].repeat(WIDTH * HEIGHT) };
-        PLOT_X.for_each(|x| canvas.column(x, WAVE_Y.start, WAVE_Y.end, PANEL));
-        canvas
-    }
-
-    fn column(&mut self, x: usize, from_y: usize, to_y: usize, RGBColor(r, g, b): RGBColor) {
-        (from_y..to_y).for_each(|y| self.put(x, y, [r, g, b]));
-    }
-
-    fn put(&mut self, x: usize, y: usize, rgb: [u8; 3]) {
-        let at = 3 * (y * WIDTH + x);
-        self.pixels[at..at + 3].copy_from_slice(&rgb);
-    }
-
-    /// Each column from the lowest to the highest sample, and brighter up to the root mean square.
-    fn waveform(&mut self, samples: &[f32], seam: Option<f64>) {
-        let scale = 0.92 / f64::from(measure::peak(samples).max(1e-3));
-        let half = WAVE_Y.len() as f64 / 2.0;
-        let y_of = |x: f64| (WAVE_Y.start as f64 + half * (1.0 - scale * x)).round() as usize;
-        for (i, x) in PLOT_X.enumerate() {
-            let frame_at = |column: usize| column * samples.len() / PLOT_X.len();
-            let first = frame_at(i);
-            let column = &samples[first..frame_at(i + 1).max(first + 1).min(samples.len())];
-            let low = column.iter().copied().fold(f32::INFINITY, f32::min).into();
-            let high = column.iter().copied().fold(f32::NEG_INFINITY, f32::max).into();
-            let rms = 10f64.powf(measure::rms_db(column) / 20.0);
-
-            let is_prime = seam.is_some_and(|seam| (i as f64) < seam * PLOT_X.len() as f64);
-            let bright = if is_prime { PRIME } else { CONTINUATION };
-            let dim = mixed(bright, PANEL, 0.5);
-            self.column(x, y_of(high), y_of(low) + 1, dim);
-            self.column(x, y_of(rms.min(high)), y_of((-rms).max(low)) + 1, bright);
-        }
-    }
-
-    fn spectrogram(&mut self, spectrogram: &Spectrogram, top_db: f32) {
-        let colour_of = |db: f32| colour(1.0 + (db - top_db) / RANGE_DB);
-        for (x, column) in PLOT_X.zip(&spectrogram.columns) {
-            for (y, db) in SPECTRUM_Y.rev().zip(column) {
-                self.put(x, y, colour_of(*db));
-            }
-        }
-        for (i, y) in SPECTRUM_Y.rev().enumerate() {
-            let level = i as f32 / (SPECTRUM_Y.len() - 1) as f32;
-            BAR_X.for_each(|x| self.put(x, y, colour(level)));
-        }
-    }
 }
 
 /// What is written and ruled around and over the pixels.
@@ -241,11 +184,6 @@ fn x_at(share: f64) -> i32 {
 /// A number with a minus sign as wide as a plus.
 fn signed(number: String) -> String {
     if number == "-0" { "0".into() } else { number.replace('-', "\u{2212}") }
-}
-
-fn mixed(a: RGBColor, b: RGBColor, share: f64) -> RGBColor {
-    let mix = |a: u8, b: u8| (f64::from(a) * (1.0 - share) + f64::from(b) * share) as u8;
-    RGBColor(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
 fn text(area: &Area, words: &str, at: (i32, i32), size: u32, ink: RGBColor, side: HPos) -> Drawn {

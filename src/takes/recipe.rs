@@ -29,7 +29,7 @@ pub struct Recipe {
     pub level: usize,
     /// Length of the continuation.
     pub length_seconds: f64,
-    /// Length of the whole song, as the model was told.
+    /// Length of the whole song, before it is brought within what the pack takes.
     pub total_seconds: f64,
 }
 

@@ -1,10 +1,10 @@
 //! WAV files: reading what people have, writing 24-bit takes.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufReader, ErrorKind, Write};
 use std::path::Path;
 
-use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+use hound::{SampleFormat, WavReader};
 
 use super::TakeError;
 use super::file::write_whole;
@@ -91,15 +91,32 @@ pub fn write(path: &Path, mono: &[f32], rate_hz: u32) -> Result<(), TakeError> {
     write_whole(path, |file| write_24(file, mono, rate_hz))
 }
 
-fn write_24(file: &mut BufWriter<File>, mono: &[f32], rate_hz: u32) -> io::Result<()> {
-    let (bits_per_sample, sample_format) = (24, SampleFormat::Int);
-    let spec = WavSpec { channels: 1, sample_rate: rate_hz, bits_per_sample, sample_format };
-    let mut writer = WavWriter::new(file, spec).map_err(io_error)?;
+/// Plain PCM, which every program reads (hound would write the extensible format for 24 bits).
+fn write_24(file: &mut impl Write, mono: &[f32], rate_hz: u32) -> io::Result<()> {
+    const BYTES_PER_FRAME: u32 = 3;
+    let n_bytes = u32::try_from(mono.len()).ok().and_then(|n| n.checked_mul(BYTES_PER_FRAME));
+    let too_long = || io::Error::new(ErrorKind::FileTooLarge, "a WAV file holds at most 4 GB");
+    let n_bytes = n_bytes.filter(|n| *n < u32::MAX - 64).ok_or_else(too_long)?;
+    let n_padding = n_bytes % 2; // chunks have an even length
+
+    file.write_all(b"RIFF")?;
+    file.write_all(&(36 + n_bytes + n_padding).to_le_bytes())?;
+    file.write_all(b"WAVEfmt ")?;
+    file.write_all(&16u32.to_le_bytes())?; // bytes of this chunk
+    file.write_all(&1u16.to_le_bytes())?; // PCM
+    file.write_all(&1u16.to_le_bytes())?; // channels
+    file.write_all(&rate_hz.to_le_bytes())?;
+    file.write_all(&rate_hz.saturating_mul(BYTES_PER_FRAME).to_le_bytes())?;
+    file.write_all(&(BYTES_PER_FRAME as u16).to_le_bytes())?;
+    file.write_all(&24u16.to_le_bytes())?; // bits
+    file.write_all(b"data")?;
+    file.write_all(&n_bytes.to_le_bytes())?;
     for x in mono {
         let x = (f64::from(x.clamp(-1.0, 1.0)) * FULL_SCALE_24).round();
-        writer.write_sample(x.min(FULL_SCALE_24 - 1.0) as i32).map_err(io_error)?;
+        let x = x.min(FULL_SCALE_24 - 1.0) as i32;
+        file.write_all(&x.to_le_bytes()[..3])?;
     }
-    writer.finalize().map_err(io_error)
+    file.write_all(&[0][..n_padding as usize])
 }
 
 fn fill(
@@ -133,16 +150,10 @@ fn not_wav(path: &Path, e: hound::Error) -> TakeError {
     }
 }
 
-fn io_error(e: hound::Error) -> io::Error {
-    match e {
-        hound::Error::IoError(e) => e,
-        other => io::Error::other(other),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hound::{WavSpec, WavWriter};
     use std::path::PathBuf;
 
     fn spec(bits_per_sample: u16, sample_format: SampleFormat) -> WavSpec {
@@ -185,6 +196,19 @@ mod tests {
         for (heard, meant) in audio.samples.iter().zip([0.1, -0.7, 1.0, -1.0, 0.0]) {
             assert!((heard - meant).abs() <= 1.0 / 8_388_608.0, "{heard} {meant}");
         }
+    }
+
+    #[test]
+    fn what_is_written_is_plain_pcm_of_even_length() {
+        let (_dir, path) = temporary("take.wav");
+
+        write(&path, &[0.5; 3], 44_100).unwrap();
+
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(bytes.len(), 44 + 9 + 1);
+        assert_eq!(u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize, bytes.len() - 8);
+        assert_eq!(bytes[20..22], [1, 0], "PCM, and not the extensible format");
+        assert_eq!(read(&path).unwrap().samples, [0.5; 3]);
     }
 
     #[test]

@@ -88,7 +88,10 @@ fn tick_step(min_seconds: f64) -> f64 {
         0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0,
         60.0, 300.0, 900.0,
     ];
-    STEPS.into_iter().find(|step| *step >= min_seconds).unwrap_or(3600.0)
+    STEPS
+        .into_iter()
+        .find(|step| *step >= min_seconds)
+        .unwrap_or((min_seconds / 3600.0).ceil() * 3600.0)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The cards at the bottom: whose style, how much of the recording, how daring, and how loud.
 
-use egui::{Align2, Button, Color32, Rect, RichText, Sense, Ui, pos2, vec2};
+use egui::{Align2, Button, Color32, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
 
 use super::{
     View, Wish,
-    knob::knob_ui,
+    knob::{Cell, knob_ui},
     picker::{Picker, picker_ui},
     theme, touch, typed, words,
 };
@@ -13,7 +13,8 @@ use crate::{
     params::{ParamId, Values},
 };
 
-const TITLE_HEIGHT: f32 = 20.0;
+const TITLE_HEIGHT: f32 = 18.0;
+const NOTE_HEIGHT: f32 = 12.0;
 /// Narrowest the style card may get before the knobs give way.
 const MIN_STYLE_WIDTH: f32 = 200.0;
 const MAX_STYLE_WIDTH: f32 = 420.0;
@@ -92,7 +93,10 @@ fn style_ui(ui: &mut Ui, controls: &mut Controls, view: &View) -> Vec<Wish> {
     }
     let size = match (labels.artists.len(), labels.genres.len()) {
         (0, 0) => "The names come with the model.".into(),
-        (artists, genres) => format!("{artists} artists, {genres} genres"),
+        (artists, genres) => {
+            let known = |n: usize| n.saturating_sub(1); // row 0 is "unknown"
+            format!("{} artists, {} genres", known(artists), known(genres))
+        }
     };
     ui.add(egui::Label::new(RichText::new(size).size(theme::SMALL).weak()).truncate());
     wishes
@@ -100,6 +104,7 @@ fn style_ui(ui: &mut Ui, controls: &mut Controls, view: &View) -> Vec<Wish> {
 
 fn recording_ui(ui: &mut Ui, view: &View) -> Vec<Wish> {
     let knobs = [(ParamId::PrimeSeconds, theme::HEARD), (ParamId::LengthSeconds, theme::ACCENT)];
+    ui.spacing_mut().item_spacing.y = 0.0;
     let wishes = knobs_ui(ui, &knobs, view.values);
     if let Some(note) = prime_note(view) {
         let label = egui::Label::new(RichText::new(&note).size(theme::SMALL).color(theme::ACCENT));
@@ -118,7 +123,7 @@ fn prime_note(view: &View) -> Option<String> {
 }
 
 fn sampling_ui(ui: &mut Ui, values: &Values) -> Vec<Wish> {
-    let cell = ui.available_width() / 3.0;
+    let cell = cell_size(ui, 3);
     ui.spacing_mut().item_spacing.x = 0.0;
     ui.horizontal_top(|ui| {
         let mut wishes = Vec::new();
@@ -136,8 +141,13 @@ fn output_ui(ui: &mut Ui, values: &Values) -> Vec<Wish> {
     knobs_ui(ui, &knobs, values)
 }
 
+/// Room for each of `n` knobs, and a note below them.
+fn cell_size(ui: &Ui, n: usize) -> Vec2 {
+    vec2(ui.available_width() / n as f32, ui.available_height() - NOTE_HEIGHT)
+}
+
 fn knobs_ui(ui: &mut Ui, knobs: &[(ParamId, Color32)], values: &Values) -> Vec<Wish> {
-    let cell = ui.available_width() / knobs.len() as f32;
+    let cell = cell_size(ui, knobs.len());
     ui.spacing_mut().item_spacing.x = 0.0;
     let row = |ui: &mut Ui| {
         let knob =
@@ -148,33 +158,33 @@ fn knobs_ui(ui: &mut Ui, knobs: &[(ParamId, Color32)], values: &Values) -> Vec<W
 }
 
 /// The seed as a number to type, with dice for a new one.
-fn seed_ui(ui: &mut Ui, width: f32, values: &Values) -> Vec<Wish> {
+fn seed_ui(ui: &mut Ui, size: Vec2, values: &Values) -> Vec<Wish> {
     let id = ParamId::Seed;
     let seed = values[id.index()];
-    let (cell, cell_response) =
-        ui.allocate_exact_size(vec2(width, super::knob::KNOB_HEIGHT), Sense::hover());
-    cell_response.on_hover_text(id.param().help);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    response.on_hover_text(id.param().help);
+    let cell = Cell::new(rect);
     let font = theme::font(theme::SMALL);
-    let name_at = pos2(cell.center().x, cell.top() + 9.0);
-    ui.painter().text(name_at, Align2::CENTER_CENTER, id.param().name, font, theme::TEXT_WEAK);
+    ui.painter().text(cell.name_at, Align2::CENTER_CENTER, id.param().name, font, theme::TEXT_WEAK);
 
-    let dice = Rect::from_center_size(pos2(cell.center().x, cell.top() + 42.0), vec2(40.0, 40.0));
+    let dice = cell.dial.shrink(4.0);
     let button = ui.place(dice, Button::new("").min_size(dice.size()).corner_radius(9.0));
     button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "New seed"));
-    paint_five(ui, dice.center());
+    paint_five(ui, dice);
+    let owner = button.id;
     let mut wishes = Vec::new();
     if button.on_hover_text("Throws the dice: another seed, another take.").clicked() {
         wishes.extend(touch(id, another_seed(seed, ui.input(|input| input.time))));
     }
-    let value_rect = Rect::from_min_max(pos2(cell.left(), cell.bottom() - 18.0), cell.max);
-    let typed = typed::typed_value_ui(ui, value_rect, id, seed);
+    let typed = typed::typed_value_ui(ui, cell.value, id, seed, owner);
     wishes.extend(typed.into_iter().flat_map(|seed| touch(id, seed)));
     wishes
 }
 
-fn paint_five(ui: &Ui, center: egui::Pos2) {
+fn paint_five(ui: &Ui, dice: Rect) {
     for (x, y) in [(-1.0, -1.0), (1.0, -1.0), (0.0, 0.0), (-1.0, 1.0), (1.0, 1.0)] {
-        ui.painter().circle_filled(center + 8.5 * vec2(x, y), 2.4, theme::TEXT);
+        let at = dice.center() + 0.22 * dice.width() * vec2(x, y);
+        ui.painter().circle_filled(at, 0.065 * dice.width(), theme::TEXT);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The line at the top: whose plugin this is, which model it plays with, what the engine does, and bypass.
 
-use egui::{Align, Color32, Label, Layout, RichText, Sense, Ui, vec2};
+use egui::{Color32, Label, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 
 use super::{View, Wish, switch, theme, words};
 use crate::{
@@ -57,24 +57,20 @@ fn model_ui(ui: &mut Ui, model: &ModelStatus) {
 
 /// What the header has no room for, as a tooltip.
 fn pack_ui(ui: &mut Ui, pack: &PackSummary) {
-    let rows = [
-        ("Model", pack.name.clone()),
-        ("Licence", pack.licence.clone()),
-        (
-            "Size",
-            format!("{}, {}", words::bytes(pack.n_bytes), words::parameters(pack.n_parameters)),
-        ),
-        ("Listens to", format!("{:.1} s at most", pack.max_prime_seconds)),
-        ("Sample rate", format!("{} Hz", pack.sample_rate)),
-        ("Folder", pack.folder.display().to_string()),
-    ];
-    egui::Grid::new("pack").num_columns(2).spacing([12.0, 4.0]).show(ui, |ui| {
-        for (name, value) in rows {
-            ui.weak(name);
-            ui.add(Label::new(value).wrap());
-            ui.end_row();
-        }
-    });
+    ui.set_max_width(360.0);
+    ui.spacing_mut().item_spacing.y = 3.0;
+    ui.strong(&pack.name);
+    ui.label(format!("Licence: {}", pack.licence));
+    ui.label(format!(
+        "{} in memory, {}",
+        words::bytes(pack.n_bytes),
+        words::parameters(pack.n_parameters)
+    ));
+    ui.label(format!(
+        "Listens to {:.1} s at most, at {} Hz",
+        pack.max_prime_seconds, pack.sample_rate
+    ));
+    ui.weak(pack.folder.display().to_string());
 }
 
 fn state_ui(ui: &mut Ui, color: Color32, text: &str) {
@@ -94,16 +90,12 @@ fn pill_ui(ui: &mut Ui, phase: Phase) {
         Phase::Queued { .. } => (theme::CONTROL, theme::TEXT),
         Phase::Composing(_) => (theme::ACCENT, theme::TEXT_ON_ACCENT),
     };
-    egui::Frame::new()
-        .fill(fill)
-        .corner_radius(11.0)
-        .inner_margin(egui::Margin::symmetric(10, 3))
-        .show(ui, |ui| {
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let words = RichText::new(words::phase(phase)).color(text).size(theme::SMALL + 0.5);
-                ui.add(Label::new(words).extend());
-            })
-        });
+    let words = words::phase(phase);
+    let galley = ui.painter().layout_no_wrap(words.clone(), theme::font(theme::SMALL), text);
+    let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(22.0, 8.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Status, true, &words));
+    ui.painter().rect_filled(rect, rect.height() / 2.0, fill);
+    ui.painter().galley(rect.center() - galley.size() / 2.0, galley, text);
 }
 
 /// Where the song is.

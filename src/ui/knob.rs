@@ -4,8 +4,8 @@
 use std::f32::consts::PI;
 
 use egui::{
-    Align2, Color32, EventFilter, Id, Key, Rect, Response, Sense, Shape, Stroke, Ui, WidgetInfo,
-    accesskit::Action, pos2, vec2,
+    Align2, Color32, EventFilter, Id, Key, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2,
+    WidgetInfo, accesskit::Action, vec2,
 };
 
 use super::{Wish, theme, touch, typed};
@@ -20,22 +20,34 @@ const KEY_SHARE: f64 = 0.02;
 /// Height of the name above and the value below.
 const TEXT_HEIGHT: f32 = 18.0;
 
-/// Height of a knob with its name and value.
-pub const KNOB_HEIGHT: f32 = theme::KNOB_DIAMETER + 2.0 * TEXT_HEIGHT + 4.0;
+/// Where a cell holds its name, its knob (or whatever is there in its place) and its value.
+pub struct Cell {
+    pub name_at: Pos2,
+    pub dial: Rect,
+    pub value: Rect,
+}
 
-/// Draws one parameter as a knob in `color`, `width` points wide.
-pub fn knob_ui(ui: &mut Ui, width: f32, id: ParamId, value: f64, color: Color32) -> Vec<Wish> {
+impl Cell {
+    pub fn new(rect: Rect) -> Self {
+        let middle = rect.shrink2(vec2(0.0, TEXT_HEIGHT));
+        let diameter = middle.size().min_elem().min(theme::MAX_KNOB_DIAMETER);
+        Self {
+            name_at: rect.center_top() + vec2(0.0, TEXT_HEIGHT / 2.0),
+            dial: Rect::from_center_size(middle.center(), vec2(diameter, diameter)),
+            value: rect.with_min_y(middle.bottom()),
+        }
+    }
+}
+
+/// Draws one parameter as a knob in `color`, with its name and value, in a cell of `size`.
+pub fn knob_ui(ui: &mut Ui, size: Vec2, id: ParamId, value: f64, color: Color32) -> Vec<Wish> {
     let param = id.param();
-    let (cell, _) = ui.allocate_exact_size(vec2(width, KNOB_HEIGHT), Sense::hover());
-    let name_at = pos2(cell.center().x, cell.top() + TEXT_HEIGHT / 2.0);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let cell = Cell::new(rect);
     let font = theme::font(theme::SMALL);
-    ui.painter().text(name_at, Align2::CENTER_CENTER, param.name, font, theme::TEXT_WEAK);
+    ui.painter().text(cell.name_at, Align2::CENTER_CENTER, param.name, font, theme::TEXT_WEAK);
 
-    let dial = Rect::from_center_size(
-        pos2(cell.center().x, cell.top() + TEXT_HEIGHT + theme::KNOB_DIAMETER / 2.0 + 1.0),
-        vec2(theme::KNOB_DIAMETER, theme::KNOB_DIAMETER),
-    );
-    let response = ui.interact(dial, Id::unique(("knob", id)), Sense::click_and_drag());
+    let response = ui.interact(cell.dial, Id::unique(("knob", id)), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::slider(ui.is_enabled(), value, param.name));
     paint_dial(ui, &response, position(param, value), position(param, param.default), color);
 
@@ -44,15 +56,17 @@ pub fn knob_ui(ui: &mut Ui, width: f32, id: ParamId, value: f64, color: Color32)
         wishes.extend(touch(id, param.default));
     }
     wishes.extend(key_wishes(ui, &response, id, value));
+    let owner = response.id;
     response.on_hover_text(format!(
         "{}\n\nDrag to change, Shift for fine steps, double-click for {}.",
         param.help,
         crate::params::text(param, param.default, &Default::default())
     ));
 
-    let value_rect = Rect::from_min_max(pos2(cell.left(), cell.bottom() - TEXT_HEIGHT), cell.max);
     wishes.extend(
-        typed::typed_value_ui(ui, value_rect, id, value).into_iter().flat_map(|v| touch(id, v)),
+        typed::typed_value_ui(ui, cell.value, id, value, owner)
+            .into_iter()
+            .flat_map(|v| touch(id, v)),
     );
     wishes
 }
@@ -143,9 +157,9 @@ fn rounding(param: &Param, fine: bool) -> f64 {
 
 fn paint_dial(ui: &Ui, response: &Response, position: f64, default: f64, color: Color32) {
     let center = response.rect.center();
-    let radius = theme::KNOB_DIAMETER / 2.0 - 3.0;
+    let radius = response.rect.width() / 2.0 - 3.0;
     let angle = |position: f64| PI * (0.75 + 1.5 * position as f32);
-    let at = |position: f64, radius: f32| center + radius * egui::Vec2::angled(angle(position));
+    let at = |position: f64, radius: f32| center + radius * Vec2::angled(angle(position));
     let arc = |from: f64, to: f64, stroke: Stroke| {
         let n = 2 + (48.0 * (to - from)) as usize;
         let points =
@@ -167,7 +181,7 @@ fn paint_dial(ui: &Ui, response: &Response, position: f64, default: f64, color: 
         Stroke::new(2.0, hand),
     );
     if response.has_focus() {
-        painter.circle_stroke(center, radius + 3.5, theme::focus_stroke());
+        painter.circle_stroke(center, radius - 4.5, theme::focus_stroke());
     }
 }
 

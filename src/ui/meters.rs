@@ -65,8 +65,8 @@ impl Meters {
 impl Meter {
     fn update(&mut self, peaks: [f32; 2], time: f64, fall_db: f64) {
         for (channel, peak) in self.channels.iter_mut().zip(peaks) {
-            // min and max also make numbers of what is none
-            let peak_db = db_from_gain(f64::from(peak)).max(FLOOR_DB).min(CEILING_DB);
+            let peak = if peak.is_nan() { 0.0 } else { peak };
+            let peak_db = db_from_gain(f64::from(peak)).clamp(FLOOR_DB, CEILING_DB);
             channel.level_db = peak_db.max(channel.level_db - fall_db);
             if channel.level_db >= channel.held_db {
                 (channel.held_db, channel.held_until) = (channel.level_db, time + HOLD_SECONDS);

@@ -10,7 +10,9 @@ mod knob;
 mod meters;
 mod notice;
 mod picker;
+mod song;
 mod switch;
+mod text;
 mod theme;
 mod timeline;
 mod typed;
@@ -117,7 +119,9 @@ impl Editor {
                 None => {}
             }
         }
-        let controls = take_bottom(&mut room, theme::CARD_HEIGHT);
+        let (least, most) = theme::CARD_HEIGHTS;
+        let card_height = (0.22 * ui.max_rect().height()).clamp(least, most);
+        let controls = take_bottom(&mut room, card_height);
         let work = take_bottom(&mut room, theme::WORK_HEIGHT);
         let song = room.with_max_x(room.right() - theme::METERS_WIDTH - theme::GAP);
         let levels = room.with_min_x(room.right() - theme::METERS_WIDTH);

@@ -1,12 +1,8 @@
 //! What the user should read: bars below the header, each with the button that answers it.
 
-use std::sync::Arc;
+use egui::{Align2, Color32, Rect, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use egui::{
-    Align2, Color32, Galley, Rect, Sense, Stroke, StrokeKind, Ui, pos2, text::LayoutJob, vec2,
-};
-
-use super::{View, WishedCommand, theme, words};
+use super::{View, WishedCommand, text, theme, words};
 use crate::link::{ModelStatus, Severity};
 
 /// Lines of text before the rest is left to the tooltip.
@@ -65,8 +61,9 @@ pub fn bars(view: &View, n_lost_read: u64) -> Vec<Bar> {
 /// Draws one bar over the whole width; returns its answer when the button was clicked.
 pub fn bar_ui(ui: &mut Ui, bar: &Bar) -> Option<Answer> {
     let width = ui.available_width();
+    let text_width = width - SIGN_WIDTH - BUTTON_WIDTH - 2.0 * theme::PADDING;
     let galley =
-        text_galley(ui, &bar.text, width - SIGN_WIDTH - BUTTON_WIDTH - 2.0 * theme::PADDING);
+        text::elided(ui.painter(), &bar.text, theme::BODY, theme::TEXT, text_width, MAX_LINES);
     let height = galley.size().y + 16.0;
     let (rect, response) = ui.allocate_exact_size(vec2(width, height.max(34.0)), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &bar.text));
@@ -89,12 +86,6 @@ pub fn bar_ui(ui: &mut Ui, bar: &Bar) -> Option<Answer> {
     let button_rect =
         Align2::RIGHT_CENTER.anchor_size(button_at, vec2(BUTTON_WIDTH, theme::ROW_HEIGHT));
     ui.place(button_rect, egui::Button::new(bar.answer.label())).clicked().then_some(bar.answer)
-}
-
-fn text_galley(ui: &Ui, text: &str, width: f32) -> Arc<Galley> {
-    let mut job = LayoutJob::simple(text.into(), theme::font(theme::BODY), theme::TEXT, width);
-    job.wrap.max_rows = MAX_LINES;
-    ui.painter().layout_job(job)
 }
 
 fn color(severity: Severity) -> Color32 {

@@ -4,12 +4,13 @@
 //! picks, Escape closes.
 
 use egui::{
-    Align2, Key, Modifiers, Popup, PopupCloseBehavior, Rect, Response, Role, ScrollArea, Sense,
-    TextEdit, Ui, WidgetInfo, pos2, vec2,
+    Align2, EventFilter, Key, Modifiers, Popup, PopupCloseBehavior, Response, Role, ScrollArea,
+    Sense, TextEdit, Ui, WidgetInfo, pos2, vec2,
 };
 
-use super::{theme, words};
+use super::{text, theme, words};
 
+/// Least width of the list; as wide as the button where that is wider.
 const LIST_WIDTH: f32 = 264.0;
 const LIST_HEIGHT: f32 = 240.0;
 const ROWS_PER_PAGE: usize = 9;
@@ -42,9 +43,10 @@ pub fn picker_ui(
 ) -> Option<u32> {
     let button =
         ui.add_enabled_ui(!names.is_empty(), |ui| button_ui(ui, title, &words::label(names, id)));
-    let response = button.inner.on_hover_text(help).on_disabled_hover_text(format!(
-        "{help}\n\nThe names come with the model, and no model is loaded."
-    ));
+    let response = button
+        .inner
+        .on_hover_text(help)
+        .on_disabled_hover_text(format!("{help}\n\nNo model with such names is loaded."));
     if response.clicked() {
         *picker = Picker { is_open: !picker.is_open, ..Picker::default() };
         picker.search(names);
@@ -57,7 +59,7 @@ pub fn picker_ui(
         .open_bool(&mut is_open)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .accessible_name(format!("{title} list"))
-        .width(LIST_WIDTH)
+        .width(response.rect.width().max(LIST_WIDTH))
         .show(|ui| list_ui(ui, picker, title, names, id))
         .and_then(|shown| shown.inner);
     picker.is_open = is_open && picked.is_none();
@@ -82,7 +84,12 @@ fn button_ui(ui: &mut Ui, title: &str, name: &str) -> Response {
         stroke,
         egui::StrokeKind::Inside,
     );
-    elided_ui(ui, rect.shrink2(vec2(10.0, 0.0)).with_max_x(rect.right() - 24.0), name);
+    text::paint_line(
+        ui,
+        rect.shrink2(vec2(10.0, 0.0)).with_max_x(rect.right() - 24.0),
+        Align2::LEFT_CENTER,
+        name,
+    );
     let tip = pos2(rect.right() - 14.0, rect.center().y + 2.5);
     let chevron = vec![tip + vec2(-4.5, -4.5), tip, tip + vec2(4.5, -4.5)];
     ui.painter().line(chevron, egui::Stroke::new(1.5, theme::TEXT_WEAK));
@@ -103,7 +110,12 @@ fn list_ui(
         .desired_width(f32::INFINITY)
         .margin(egui::Margin::symmetric(8, 4));
     let field = ui.add(search).accessible_name(format!("Search {title}"));
-    field.request_focus();
+    if !field.has_focus() {
+        field.request_focus(); // only then: asking again would let the arrow keys move the focus
+    }
+    let all_keys =
+        EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: false };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(field.id, all_keys));
     if field.changed() || picker.n_searched != names.len() {
         picker.search(names);
     }
@@ -155,19 +167,13 @@ fn row_ui(ui: &mut Ui, name: &str, is_at: bool, is_chosen: bool) -> Response {
     if is_chosen {
         ui.painter().circle_filled(rect.left_center() + vec2(9.0, 0.0), 3.0, theme::ACCENT);
     }
-    elided_ui(ui, rect.with_min_x(rect.left() + 18.0).with_max_x(rect.right() - 6.0), name);
+    text::paint_line(
+        ui,
+        rect.with_min_x(rect.left() + 18.0).with_max_x(rect.right() - 6.0),
+        Align2::LEFT_CENTER,
+        name,
+    );
     response
-}
-
-/// Paints one line of text at the left of `rect`, cut with an ellipsis when it is too long.
-fn elided_ui(ui: &Ui, rect: Rect, text: &str) {
-    let color = if ui.is_enabled() { theme::TEXT } else { theme::TEXT_WEAK };
-    let mut job =
-        egui::text::LayoutJob::simple_singleline(text.into(), theme::font(theme::BODY), color);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width());
-    let galley = ui.painter().layout_job(job);
-    let at = Align2::LEFT_CENTER.anchor_size(rect.left_center(), galley.size()).min;
-    ui.painter().galley(at, galley, color);
 }
 
 impl Picker {

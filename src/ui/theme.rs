@@ -44,9 +44,11 @@ pub const ROUNDING: u8 = 6;
 pub const HEADER_HEIGHT: f32 = 32.0;
 pub const WORK_HEIGHT: f32 = 46.0;
 pub const METERS_WIDTH: f32 = 104.0;
+/// Narrowest room for a knob.
 pub const KNOB_CELL: f32 = 62.0;
-pub const KNOB_DIAMETER: f32 = 46.0;
-pub const CARD_HEIGHT: f32 = 150.0;
+pub const MAX_KNOB_DIAMETER: f32 = 62.0;
+/// Height of the cards in the smallest and in a tall window.
+pub const CARD_HEIGHTS: (f32, f32) = (138.0, 160.0);
 pub const ROW_HEIGHT: f32 = 24.0;
 
 pub const SMALL: f32 = 11.5;

@@ -11,14 +11,9 @@ use egui::{
 use super::{
     View,
     axis::{Axis, Span},
-    theme,
-    wave::wave_mesh,
-    words,
+    song, theme, words,
 };
-use crate::{
-    link::{Phase, TakeStatus, Waveform},
-    params::ParamId,
-};
+use crate::link::Phase;
 
 const RULER_HEIGHT: f32 = 22.0;
 const TICK_POINTS: f32 = 74.0;
@@ -35,9 +30,9 @@ pub struct Timeline {
 pub fn timeline_ui(ui: &mut Ui, timeline: &mut Timeline, view: &View) {
     let size = ui.available_size();
     let (rect, response) = ui.allocate_exact_size(size, Sense::CLICK | Sense::DRAG);
-    let told = told(view);
+    let told = song::told(view);
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &told));
-    let content = content(view);
+    let content = song::content(view);
     let fitted = content.map_or(EMPTY, Span::fitted);
     let x = rect.x_range();
     navigate(ui, timeline, &response, Axis { span: timeline.chosen.unwrap_or(fitted), x });
@@ -47,13 +42,11 @@ pub fn timeline_ui(ui: &mut Ui, timeline: &mut Timeline, view: &View) {
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, theme::ROUNDING, theme::WELL);
     paint_ruler(&painter, rect, lane, &axis);
-    if content.is_none() {
-        invitation_ui(ui, lane);
+    match content {
+        Some(_) => paint_grid(&painter, lane, &axis),
+        None => invitation_ui(ui, lane),
     }
-    paint_heard(&painter, lane, &axis, view);
-    if let Some(take) = &view.status.take {
-        paint_take(&painter, lane, &axis, take, rate(&take.waveform, view));
-    }
+    song::paint_song(&painter, lane, &axis, view);
     paint_playhead(&painter, rect, lane, &axis, view);
     if timeline.chosen.is_some() && fit_ui(ui, lane) {
         timeline.chosen = None;
@@ -75,49 +68,6 @@ fn navigate(ui: &Ui, timeline: &mut Timeline, response: &Response, axis: Axis) {
             let moved = axis.span.moved(-f64::from(scroll.x) * axis.seconds_per_point());
             timeline.chosen = Some(moved.zoomed(1.0 / zoom, at));
         }
-    }
-}
-
-/// Frames per second of a waveform, or the host's while it is empty.
-fn rate(wave: &Waveform, view: &View) -> f64 {
-    if wave.rate > 0.0 { wave.rate } else { view.live.rate.max(1.0) }
-}
-
-fn heard_span(view: &View) -> Option<Span> {
-    let wave = &view.status.captured;
-    let rate = rate(wave, view);
-    let span = Span { start: wave.start_frame as f64 / rate, end: wave.end_frame() as f64 / rate };
-    (!wave.peaks.is_empty()).then_some(span)
-}
-
-/// From the seam to where the take will end.
-fn take_span(take: &TakeStatus, rate: f64) -> Span {
-    let start = take.seam_frame as f64 / rate;
-    Span { start, end: start + take.length_seconds.max(0.0) }
-}
-
-/// Everything that should be in view, and room for what comes next.
-fn content(view: &View) -> Option<Span> {
-    let heard = heard_span(view);
-    let take = view.status.take.as_ref().map(|take| take_span(take, rate(&take.waveform, view)));
-    let next = heard.filter(|_| take.is_none()).map(|heard| Span {
-        end: heard.end + view.values[ParamId::LengthSeconds.index()].min(heard.seconds().max(10.0)),
-        ..heard
-    });
-    [heard, take, next].into_iter().flatten().reduce(Span::union)
-}
-
-/// The picture in words, for those who do not see it.
-fn told(view: &View) -> String {
-    let span =
-        |span: Span| format!("{} to {}", words::clock(span.start, 1), words::clock(span.end, 1));
-    let heard = heard_span(view).map_or("nothing heard".into(), |s| format!("heard {}", span(s)));
-    match &view.status.take {
-        Some(take) => {
-            let at = span(take_span(take, rate(&take.waveform, view)));
-            format!("Timeline: {heard}, take {} from {at}", take.number)
-        }
-        None => format!("Timeline: {heard}"),
     }
 }
 
@@ -146,92 +96,25 @@ fn fit_ui(ui: &mut Ui, lane: Rect) -> bool {
 
 fn paint_ruler(painter: &egui::Painter, rect: Rect, lane: Rect, axis: &Axis) {
     let (ticks, n_decimals) = axis.ticks(TICK_POINTS);
-    let grid = Stroke::new(1.0, theme::GRID);
     for seconds in ticks {
         let x = axis.x_from_seconds(seconds).round() + 0.5;
-        painter.vline(x, rect.y_range(), grid);
-        let at = pos2(x + 5.0, rect.top() + RULER_HEIGHT / 2.0);
+        painter.vline(x, rect.top()..=lane.top(), Stroke::new(1.0, theme::GRID));
         let text = words::clock(seconds, n_decimals);
-        painter.text(at, Align2::LEFT_CENTER, text, theme::font(theme::SMALL), theme::TEXT_WEAK);
+        let text = painter.layout_no_wrap(text, theme::font(theme::SMALL), theme::TEXT_WEAK);
+        let at = pos2(x + 5.0, rect.top() + (RULER_HEIGHT - text.size().y) / 2.0);
+        if rect.x_range().contains(at.x + text.size().x) {
+            painter.galley(at, text, theme::TEXT_WEAK);
+        }
     }
     painter.hline(rect.x_range(), lane.top(), Stroke::new(1.0, theme::OUTLINE));
-    painter.hline(rect.x_range(), lane.center().y, grid);
 }
 
-/// What was heard; fainter where a take is placed over it.
-fn paint_heard(painter: &egui::Painter, lane: Rect, axis: &Axis, view: &View) {
-    let Some(span) = heard_span(view) else { return };
-    let covered = view.status.take.as_ref().map(|take| take_span(take, rate(&take.waveform, view)));
-    paint_region(painter, lane, axis, span, theme::HEARD);
-    let cuts = covered.map_or([lane.right(); 2], |take| {
-        [take.start, take.end].map(|s| axis.x_from_seconds(s).clamp(lane.left(), lane.right()))
-    });
-    let parts =
-        [(lane.left(), cuts[0], 1.0), (cuts[0], cuts[1], 0.3), (cuts[1], lane.right(), 1.0)];
-    for (left, right, opacity) in parts.into_iter().filter(|(left, right, _)| right > left) {
-        let part = wave_rect(lane).with_min_x(left).with_max_x(right);
-        let color = theme::faded(theme::HEARD, opacity);
-        let mesh = wave_mesh(&view.status.captured, axis, part, painter.pixels_per_point(), color);
-        painter.extend(mesh.map(Shape::mesh));
+fn paint_grid(painter: &egui::Painter, lane: Rect, axis: &Axis) {
+    let grid = Stroke::new(1.0, theme::GRID);
+    for seconds in axis.ticks(TICK_POINTS).0 {
+        painter.vline(axis.x_from_seconds(seconds).round() + 0.5, lane.y_range(), grid);
     }
-    let named = Span {
-        end: covered.map_or(span.end, |take| take.start.clamp(span.start, span.end)),
-        ..span
-    };
-    paint_name(painter, lane, axis, named, "heard", theme::HEARD);
-}
-
-fn paint_take(painter: &egui::Painter, lane: Rect, axis: &Axis, take: &TakeStatus, rate: f64) {
-    let span = take_span(take, rate);
-    paint_region(painter, lane, axis, span, theme::ACCENT);
-    let part = wave_rect(lane);
-    let mesh = wave_mesh(&take.waveform, axis, part, painter.pixels_per_point(), theme::ACCENT);
-    painter.extend(mesh.map(Shape::mesh));
-    let name = format!("take {} · {}", take.number, take.artist);
-    paint_name(painter, lane, axis, span, &name, theme::ACCENT);
-
-    let x = axis.x_from_seconds(span.start).round() + 0.5;
-    painter.vline(x, lane.y_range(), Stroke::new(1.5, theme::SEAM));
-    let tag = painter.layout_no_wrap(
-        "seam".into(),
-        theme::font(theme::SMALL - 0.5),
-        theme::TEXT_ON_ACCENT,
-    );
-    let at = pos2(x, lane.top() + 1.0);
-    let rect = Rect::from_min_size(at, tag.size() + vec2(10.0, 3.0));
-    painter.rect_filled(rect, egui::CornerRadius { ne: 0, nw: 0, sw: 0, se: 4 }, theme::SEAM);
-    painter.galley(at + vec2(5.0, 1.0), tag, theme::TEXT_ON_ACCENT);
-}
-
-fn wave_rect(lane: Rect) -> Rect {
-    lane.with_min_y(lane.top() + 22.0).with_max_y(lane.bottom() - 22.0)
-}
-
-fn paint_region(painter: &egui::Painter, lane: Rect, axis: &Axis, span: Span, color: Color32) {
-    let x = axis.x_from_seconds(span.start)..=axis.x_from_seconds(span.end);
-    let region = Rect::from_x_y_ranges(x, lane.top() + 1.0..=lane.bottom());
-    painter.rect_filled(region, 0.0, theme::faded(color, 0.09));
-    painter.vline(region.right(), region.y_range(), Stroke::new(1.0, theme::faded(color, 0.35)));
-}
-
-/// The name of a region at its lower left, as far as it is in view.
-fn paint_name(
-    painter: &egui::Painter,
-    lane: Rect,
-    axis: &Axis,
-    span: Span,
-    name: &str,
-    color: Color32,
-) {
-    let left = axis.x_from_seconds(span.start).max(lane.left()) + 7.0;
-    let right = axis.x_from_seconds(span.end).min(lane.right()) - 5.0;
-    if right - left < 24.0 {
-        return;
-    }
-    let mut job =
-        egui::text::LayoutJob::simple_singleline(name.into(), theme::font(theme::SMALL), color);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(right - left);
-    painter.galley(pos2(left, lane.bottom() - 18.0), painter.layout_job(job), color);
+    painter.hline(lane.x_range(), lane.center().y, grid);
 }
 
 /// The playhead, or an arrow at the edge beyond which it is.

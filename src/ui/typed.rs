@@ -9,11 +9,11 @@ use crate::{
 };
 
 /// Draws the value within `rect`; returns what was typed when it means something and Enter or a click
-/// elsewhere ended it. Escape leaves the value alone.
-pub fn typed_value_ui(ui: &mut Ui, rect: Rect, id: ParamId, value: f64) -> Option<f64> {
+/// elsewhere ended it. Escape leaves the value alone; either key hands the focus back to `owner`.
+pub fn typed_value_ui(ui: &mut Ui, rect: Rect, id: ParamId, value: f64, owner: Id) -> Option<f64> {
     let key = typing_key(id);
     if let Some(text) = ui.data(|data| data.get_temp::<String>(key)) {
-        return text_field_ui(ui, rect, id, text);
+        return text_field_ui(ui, rect, id, text, owner);
     }
     let name = format!("{} value", id.param().name);
     let response = ui.interact(rect, key.with("text"), Sense::CLICK);
@@ -38,7 +38,7 @@ pub fn start_typing(ui: &Ui, id: ParamId, value: f64) {
     ui.ctx().request_repaint();
 }
 
-fn text_field_ui(ui: &mut Ui, rect: Rect, id: ParamId, mut text: String) -> Option<f64> {
+fn text_field_ui(ui: &mut Ui, rect: Rect, id: ParamId, mut text: String, owner: Id) -> Option<f64> {
     let key = typing_key(id);
     let field_id = key.with("field");
     let is_new = ui.ctx().read_response(field_id).is_none();
@@ -48,8 +48,9 @@ fn text_field_ui(ui: &mut Ui, rect: Rect, id: ParamId, mut text: String) -> Opti
         .align(egui::Align2::CENTER_CENTER)
         .margin(egui::Margin::symmetric(2, 1))
         .desired_width(rect.width());
+    let room = rect.expand2(egui::vec2(0.0, 3.0));
     let mut output =
-        ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| field.show(ui)).inner;
+        ui.scope_builder(egui::UiBuilder::new().max_rect(room), |ui| field.show(ui)).inner;
     let response = output.response.response.clone();
     if is_new {
         response.request_focus();
@@ -65,7 +66,11 @@ fn text_field_ui(ui: &mut Ui, rect: Rect, id: ParamId, mut text: String) -> Opti
         return None;
     }
     ui.data_mut(|data| data.remove::<String>(key));
-    let was_cancelled = ui.input(|input| input.key_pressed(Key::Escape));
+    let ended_by = |key| ui.input(|input| input.key_pressed(key));
+    let was_cancelled = ended_by(Key::Escape);
+    if was_cancelled || ended_by(Key::Enter) {
+        ui.memory_mut(|memory| memory.request_focus(owner));
+    }
     if was_cancelled { None } else { params::parse(id.param(), &text, &Labels::default()) }
 }
 

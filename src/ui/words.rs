@@ -45,6 +45,7 @@ pub fn parameters(n: usize) -> String {
 pub fn phase(phase: Phase) -> String {
     match phase {
         Phase::Idle => "Idle".into(),
+        Phase::Queued { n_ahead: 0 } => "Queued".into(),
         Phase::Queued { n_ahead } => format!("Queued behind {n_ahead}"),
         Phase::Composing(Progress { stage: Stage::Encoding, .. }) => "Listening".into(),
         Phase::Composing(Progress { stage: Stage::Prefilling, .. }) => "Reading".into(),
@@ -71,8 +72,12 @@ pub fn progress(progress: &Progress) -> String {
 
 /// A take in one line.
 pub fn take(take: &TakeStatus) -> String {
-    let mut facts =
-        vec![format!("take {}", take.number), format!("{} / {}", take.artist, take.genre)];
+    let mut facts = vec![format!("take {}", take.number)];
+    let style = [take.artist.as_str(), take.genre.as_str()];
+    let style: Vec<&str> = style.into_iter().filter(|name| !name.is_empty()).collect();
+    if !style.is_empty() {
+        facts.push(style.join(" / "));
+    }
     facts.push(format!("seed {}", take.seed));
     if !take.is_complete {
         let n_frames = take.waveform.peaks.len() * take.waveform.frames_per_peak;

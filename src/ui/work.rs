@@ -1,10 +1,10 @@
 //! The row that starts and stops a continuation, and tells how it goes and how it went.
 
 use egui::{
-    Align, Button, Label, Layout, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
+    Align, Align2, Button, Layout, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
 
-use super::{View, Wish, WishedCommand, switch, theme, words};
+use super::{View, Wish, WishedCommand, switch, text, theme, words};
 use crate::{
     link::{ModelStatus, Phase, Progress, Stage, Status},
     params::ParamId,
@@ -47,11 +47,13 @@ fn continue_ui(ui: &mut Ui, status: &Status) -> bool {
             visuals.weak_bg_fill = fill;
             visuals.bg_stroke = Stroke::NONE;
         }
-        let text = RichText::new("Continue").size(theme::LARGE).color(theme::TEXT_ON_ACCENT);
+        let is_possible = obstacle.is_none();
+        let color = if is_possible { theme::TEXT_ON_ACCENT } else { theme::TEXT };
+        let text = RichText::new("Continue").size(theme::LARGE).color(color);
         let button =
             Button::new(text).min_size(vec2(148.0, theme::WORK_HEIGHT - 4.0)).corner_radius(8.0);
-        let button = if obstacle.is_some() { button.fill(theme::CONTROL_PRESSED) } else { button };
-        let response = ui.add_enabled(obstacle.is_none(), button);
+        let button = if is_possible { button } else { button.fill(theme::CONTROL_PRESSED) };
+        let response = ui.add_enabled(is_possible, button);
         if response.has_focus() {
             let around = response.rect.expand(2.0);
             let outside = egui::StrokeKind::Outside;
@@ -93,6 +95,7 @@ fn stop_ui(ui: &mut Ui, phase: Phase) -> bool {
 fn story_ui(ui: &mut Ui, status: &Status) {
     let line = match (status.phase, &status.take) {
         (Phase::Composing(progress), _) => return progress_ui(ui, &progress),
+        (Phase::Queued { n_ahead: 0 }, _) => "About to begin.".into(),
         (Phase::Queued { n_ahead: 1 }, _) => "Waiting for 1 other instance to finish.".into(),
         (Phase::Queued { n_ahead }, _) => {
             format!("Waiting for {n_ahead} other instances to finish.")
@@ -103,7 +106,14 @@ fn story_ui(ui: &mut Ui, status: &Status) {
             seconds => format!("Ready to continue what was heard ({}).", words::duration(seconds)),
         },
     };
-    ui.add(Label::new(RichText::new(line).color(theme::TEXT_WEAK)).truncate());
+    let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &line));
+    // A second line begins with a whole fact, not in the middle of a number and its unit.
+    let facts = line.replace(' ', "\u{a0}").replace("·\u{a0}", "· ");
+    let facts = if line.contains('·') { &facts } else { &line };
+    if text::paint(ui, rect, Align2::LEFT_CENTER, facts, 2) {
+        response.on_hover_text(line);
+    }
 }
 
 fn heard_seconds(status: &Status) -> f64 {
@@ -126,12 +136,7 @@ fn progress_ui(ui: &mut Ui, progress: &Progress) {
         waiting_rect(rect, ui.input(|input| input.time))
     };
     ui.painter().rect_filled(filled, theme::ROUNDING, theme::faded(theme::ACCENT, 0.45));
-    let mut job =
-        egui::text::LayoutJob::simple_singleline(text, theme::font(theme::BODY), theme::TEXT);
-    job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width() - 16.0);
-    let galley = ui.painter().layout_job(job);
-    let at = egui::Align2::CENTER_CENTER.anchor_size(rect.center(), galley.size()).min;
-    ui.painter().galley(at, galley, theme::TEXT);
+    text::paint_line(ui, rect.shrink2(vec2(8.0, 0.0)), Align2::CENTER_CENTER, &text);
 }
 
 /// A piece of the bar that wanders while there is nothing to count.

@@ -327,6 +327,7 @@ fn run(started: &mut StartedPluginAudioProcessor<Handlers>, play: &Play, longest
             }
         }
         done += n;
+        played.blocks.push((done, std::time::Instant::now()));
     }
     played
 }

@@ -13,6 +13,7 @@ pub mod x11;
 use std::{
     path::{Path, PathBuf},
     sync::Once,
+    time::Instant,
 };
 
 /// Makes instances of the plugin in one format.
@@ -91,6 +92,8 @@ pub struct Played {
     pub right: Vec<f32>,
     /// `(frame since the start, host id, plain value)` that the plugin told the host.
     pub told: Vec<(usize, u32, f64)>,
+    /// How many frames had come out after each block, and when.
+    pub blocks: Vec<(usize, Instant)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -270,6 +270,7 @@ unsafe fn run(instance: &Vst3Instance, play: &Play) -> Played {
             }
         }
         done += n;
+        played.blocks.push((done, std::time::Instant::now()));
     }
     unsafe { instance.processor.setProcessing(0) };
     played

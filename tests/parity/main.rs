@@ -9,6 +9,7 @@ mod prior;
 mod tally;
 mod vqvae;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
@@ -93,6 +94,20 @@ fn weights(
     let tensors = candle_core::safetensors::load(set.join("hf/model.safetensors"), &Device::Cpu)?;
     let tensors = tensors.into_iter().map(|(name, tensor)| (oai_name(&name, downs_t), tensor));
     Ok(VarBuilder::from_tensors(tensors.collect(), DType::F32, &Device::Cpu))
+}
+
+/// What the reference gave.
+struct Expected(HashMap<String, Tensor>);
+
+impl Expected {
+    fn load(set: &Path) -> candle_core::Result<Self> {
+        let path = set.join("expected.safetensors");
+        Ok(Self(candle_core::safetensors::load(path, &Device::Cpu)?))
+    }
+
+    fn get(&self, name: &str) -> Result<&Tensor, String> {
+        self.0.get(name).ok_or_else(|| format!("expected.safetensors has no {name}"))
+    }
 }
 
 /// Integers of a fixture as codes.

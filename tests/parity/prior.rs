@@ -1,6 +1,5 @@
 //! Conditioning, every layer, logits, and tokens under every way of choosing them.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{D, Device, IndexOp, Tensor};
@@ -10,9 +9,7 @@ use encore::jukebox::{
 };
 use serde_json::Value;
 
-use crate::{Outcome, Tally, codes, weights};
-
-type Expected = HashMap<String, Tensor>;
+use crate::{Expected, Outcome, Tally, codes, weights};
 
 /// What a set needs that is not built, if anything.
 pub fn missing(meta: &Value) -> Option<&'static str> {
@@ -28,10 +25,10 @@ pub fn missing(meta: &Value) -> Option<&'static str> {
 pub fn run(set: &Path, meta: &Value, tally: &mut Tally) -> Outcome {
     let config = config(meta).ok_or("meta.json lacks a hyper-parameter")?;
     let prior = Prior::load(&config, weights(set, &[])?)?;
-    let expected = candle_core::safetensors::load(set.join("expected.safetensors"), &Device::Cpu)?;
-    let tokens = codes(&expected["z"])?;
+    let expected = Expected::load(set)?;
+    let tokens = codes(expected.get("z")?)?;
     let rows = match &config.labels {
-        Some(_) => label_rows(&expected["y"])?,
+        Some(_) => label_rows(expected.get("y")?)?,
         None => vec![LabelRow::default(); tokens.len()],
     };
     let cond = prior.condition(&rows)?;
@@ -50,17 +47,17 @@ fn teacher_forced(
     tally: &mut Tally,
 ) -> Outcome {
     for (name, got) in [("y_cond", &cond.y_cond), ("x_cond", &cond.x_cond)] {
-        if let Some(want) = expected.get(name) {
+        if let Ok(want) = expected.get(name) {
             tally.close(name, got, want)?;
         }
     }
     let tokens = Tensor::new(tokens.to_vec(), &Device::Cpu)?; // [b, t]
     for (d, hidden) in prior.hidden_states(&tokens, cond)?.iter().enumerate() {
-        if let Some(want) = expected.get(&format!("hidden_after_layer_{d}")) {
+        if let Ok(want) = expected.get(&format!("hidden_after_layer_{d}")) {
             tally.close(&format!("hidden after layer {d}"), &hidden.i(0..1)?, want)?;
         }
     }
-    tally.close("logits", &prior.logits(&tokens, cond)?, &expected["logits"])?;
+    tally.close("logits", &prior.logits(&tokens, cond)?, expected.get("logits")?)?;
     Ok(())
 }
 
@@ -72,8 +69,8 @@ fn sampled(
     tally: &mut Tally,
 ) -> Outcome {
     let nothing = vec![vec![]; cond.y_cond.dim(0)?];
-    let prefix = codes(&expected["primed_prefix"])?;
-    for (name, want) in expected {
+    let prefix = codes(expected.get("primed_prefix")?)?;
+    for (name, want) in &expected.0 {
         let (tokens, chunks, given) = match Choice::named(name, expected)? {
             None => continue,
             Some(choice) if name.starts_with("primed") || name.starts_with("top") => {
@@ -88,7 +85,7 @@ fn sampled(
             tally.equal(&what, &run.tokens.concat(), &codes(want)?.concat());
             if name == "greedy_tokens" {
                 let logits = Tensor::stack(&run.logits, 1)?; // [b, t, bins]
-                let want = &expected["greedy_cached_logits"];
+                let want = expected.get("greedy_cached_logits")?;
                 tally.close(&format!("greedy_cached_logits ({backend:?})"), &logits, want)?;
             }
         }
@@ -131,7 +128,7 @@ impl Choice {
             top_k: top_k.map(str::parse).transpose()?,
             top_p: top_p.map(str::parse).transpose()?,
         };
-        Ok(Some(Self::Dice { settings, u: expected[noise].to_vec2::<f64>()? }))
+        Ok(Some(Self::Dice { settings, u: expected.get(noise)?.to_vec2::<f64>()? }))
     }
 
     fn token(&self, row: usize, n_new: usize, logits: &[f32]) -> Result<u32, JukeboxError> {

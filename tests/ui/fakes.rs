@@ -42,7 +42,9 @@ impl Moment {
     ) -> Window {
         let draw = |ui: &mut egui::Ui, open: &mut Open| {
             let Moment { status, values, live } = &open.moment;
-            let asked = open.editor.ui(ui, &View { status, values, live: *live });
+            let whole = egui::UiBuilder::new().max_rect(ui.ctx().content_rect()); // no margin
+            let view = View { status, values, live: *live };
+            let asked = ui.scope_builder(whole, |ui| open.editor.ui(ui, &view)).inner;
             for wish in &asked {
                 if let Wish::Set(id, value) = wish {
                     open.moment.values[id.index()] = *value; // as the plugin would

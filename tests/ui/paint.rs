@@ -79,6 +79,8 @@ fn paint_triangle(
     let edge = |from: Pos2, to: Pos2, p: Pos2| {
         ((to - from).x * (p - from).y - (to - from).y * (p - from).x) / twice_area
     };
+    let is_plain = corners.iter().all(|vertex| vertex.uv == corners[0].uv);
+    let plain = is_plain.then(|| sample(texture, corners[0].uv.x, corners[0].uv.y));
     // A pixel on an edge that two triangles share belongs to one of them.
     let owns = |from: Pos2, to: Pos2, share: f32| {
         let d = (to - from) * twice_area.signum();
@@ -98,7 +100,7 @@ fn paint_triangle(
             let mix = |of: fn(&Vertex) -> f32| -> f32 {
                 corners.iter().zip(shares).map(|(vertex, share)| share * of(vertex)).sum()
             };
-            let texel = sample(texture, mix(|v| v.uv.x), mix(|v| v.uv.y));
+            let texel = plain.unwrap_or_else(|| sample(texture, mix(|v| v.uv.x), mix(|v| v.uv.y)));
             let color = [
                 mix(|v| v.color.r().into()) * texel[0],
                 mix(|v| v.color.g().into()) * texel[1],

@@ -75,7 +75,7 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "C.safetensors")]
     pub out: PathBuf,
     /// The level to encode at; left out, the coarsest that the pack has
-    #[arg(long, value_name = "L")]
+    #[arg(long, value_name = "L", value_parser = level, allow_negative_numbers = true)]
     pub level: Option<usize>,
 }
 
@@ -87,7 +87,7 @@ pub struct DecodeArgs {
     #[command(flatten)]
     pub pack: PackOption,
     /// The level of the codes
-    #[arg(long, value_name = "L")]
+    #[arg(long, value_name = "L", value_parser = level, allow_negative_numbers = true)]
     pub level: usize,
     /// Where to write the audio (24-bit mono at the model's rate)
     #[arg(long, value_name = "OUT.wav")]
@@ -124,7 +124,7 @@ pub struct ContinueArgs {
     #[arg(long, value_name = "N", default_value = "1", value_parser = n_takes, allow_negative_numbers = true)]
     pub takes: usize,
     /// Where chance starts: the same seed gives the same take
-    #[arg(long, value_name = "K", default_value = "0")]
+    #[arg(long, value_name = "K", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
     pub seed: u64,
     /// How daring to be: below 1 safer, above 1 wilder; left out, what the pack recommends
     #[arg(long, value_name = "T", value_parser = temperature, allow_negative_numbers = true)]
@@ -161,6 +161,14 @@ fn top_p(text: &str) -> Result<f64, String> {
 fn top_k(text: &str) -> Result<usize, String> {
     let value = text.parse().ok().filter(|k| *k > 0);
     value.ok_or("not a whole number above 0".into())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("not a whole number from 0 to {}", u64::MAX))
+}
+
+fn level(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "not a level (0 is the finest)".into())
 }
 
 fn n_takes(text: &str) -> Result<usize, String> {

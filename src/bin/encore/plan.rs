@@ -1,7 +1,7 @@
 //! What `encore continue` will ask the engine for, once everything that was typed made sense.
 
 use encore::engine::model::Model;
-use encore::engine::session::Request;
+use encore::engine::session::{LENGTHS_SECONDS, MIN_PRIME_TOKENS, Request};
 use encore::jukebox::SamplerSettings;
 use encore::pack::Labels;
 use encore::takes::Label;
@@ -17,6 +17,14 @@ const UNKNOWN: u32 = 0;
 
 /// The request for the first take; the others differ in their seed.
 pub fn request(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Request, Failure> {
+    if !LENGTHS_SECONDS.contains(&args.seconds) {
+        return Err(Failure::BadInput(format!(
+            "--seconds {} cannot be composed: lengths from {} to {} s are possible",
+            args.seconds,
+            LENGTHS_SECONDS.start(),
+            LENGTHS_SECONDS.end()
+        )));
+    }
     let prime = prime(args, model, track)?;
     let n_later = args.takes.saturating_sub(1) as u64;
     if args.seed.checked_add(n_later).is_none() {
@@ -69,15 +77,17 @@ fn prime(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Vec<f32>, 
         Some(asked) => asked,
     };
     let n_wanted = frames_from_seconds(seconds, model.rate()).min(track.len());
-    let n_frames = frames_from_tokens(tokens_from_frames(n_wanted, model.hop()), model.hop());
-    if n_frames == 0 {
+    let n_tokens = tokens_from_frames(n_wanted, model.hop());
+    if n_tokens < MIN_PRIME_TOKENS {
+        let n_needed = frames_from_tokens(MIN_PRIME_TOKENS, model.hop());
         return Err(Failure::BadInput(format!(
-            "{:?} gives {:.4} s to listen to, less than one code ({:.4} s)",
+            "{:?} gives {:.4} s to listen to, but the model needs at least {:.4} s",
             args.input,
             seconds_from_frames(n_wanted, model.rate()),
-            seconds_from_frames(model.hop(), model.rate())
+            seconds_from_frames(n_needed, model.rate())
         )));
     }
+    let n_frames = frames_from_tokens(n_tokens, model.hop());
     Ok(track[track.len() - n_frames..].to_vec())
 }
 

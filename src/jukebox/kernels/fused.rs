@@ -1,20 +1,20 @@
 //! Whole decode steps on plain slices, without an allocation per token.
 //!
 //! Most of a small model's step in a tensor library is not arithmetic but the many small tensors
-//! around it. Here a step is one pass over packed weights. Chunks of a prefill are large enough
-//! for candle's matrix products, which fill the same caches.
+//! around it. Here a step is one pass over packed weights; a chunk of a prefill is the same pass
+//! with more rows.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::StepBackend;
 use super::cache::Slots;
-use super::matrix::PackedMatrix;
+use super::matrix::{Finish, PackedMatrix, Reading};
 use super::rows::{add, attend, layer_norm, quick_gelu};
-use crate::jukebox::JukeboxError;
 use crate::jukebox::prior::Stack;
 use crate::jukebox::prior::layer::{Dense, Layer};
+use crate::jukebox::{JukeboxError, PriorConfig};
 
-/// The weights of a stack, packed for single rows.
+/// The weights of a stack, packed.
 pub struct PackedStack {
     layers: Vec<PackedLayer>,
     head: PackedMatrix,
@@ -46,8 +46,8 @@ impl PackedStack {
 impl PackedLayer {
     fn new(layer: &Layer) -> Result<Self, JukeboxError> {
         let affine = |norm: &candle_nn::LayerNorm| -> Result<Affine, JukeboxError> {
-            let shift =
-                norm.bias().ok_or(JukeboxError::Config("a layer norm without bias".into()))?;
+            let missing = || JukeboxError::Config("a layer norm without bias".into());
+            let shift = norm.bias().ok_or_else(missing)?;
             Ok(Affine { scale: numbers(norm.weight())?, shift: numbers(shift)? })
         };
         let packed = |dense: &Dense| -> Result<PackedMatrix, JukeboxError> {
@@ -65,25 +65,15 @@ impl PackedLayer {
     }
 }
 
+/// Sequences in the middle of a window.
 pub struct FusedBackend<'m> {
     stack: &'m Stack,
     packed: &'m PackedStack,
     b: usize,
     position: usize,
     caches: Vec<Cache>, // one per layer
-    scratch: Scratch,
-}
-
-/// Rows between the parts of a layer.
-struct Scratch {
-    x: Vec<f32>,      // [b, w]
-    normed: Vec<f32>, // [b, w]
-    qkv: Vec<f32>,    // [b, 3 * s]
-    a: Vec<f32>,      // [b, s]
-    branch: Vec<f32>, // [b, w]
-    before: Vec<f32>, // [b, w], `x` before both branches
-    hidden: Vec<f32>, // [b, mlp]
-    scores: Vec<f32>, // [n_ctx]
+    one: Scratch,       // for steps
+    many: Scratch,      // for prefills, as large as the last one
 }
 
 /// Keys and values of one layer, `[b, heads, slots, c]` each.
@@ -94,56 +84,113 @@ struct Cache {
     values: Vec<f32>,
 }
 
+/// What lies between the parts of a layer, for `n` rows.
+#[derive(Default)]
+struct Scratch {
+    n: usize,
+    x: Vec<f32>,      // [n, w]
+    before: Vec<f32>, // [n, w], `x` before both branches
+    normed: Vec<f32>, // [n, w]
+    branch: Vec<f32>, // [n, w]
+    qkv: Vec<f32>,    // [n, 3 * s]
+    a: Vec<f32>,      // [n, s]
+    hidden: Vec<f32>, // [n, mlp]
+    scores: Vec<f32>, // [n_ctx]
+}
+
 impl<'m> FusedBackend<'m> {
     pub fn new(stack: &'m Stack, packed: &'m PackedStack, b: usize) -> Self {
         let config = &stack.config;
-        let (w, s) = (config.width, config.attn_width());
         let cache = |layer: &Layer| {
             let slots = Slots::new(config, layer.attention);
-            let zeros = vec![0.0; b * s * slots.capacity()];
+            let zeros = vec![0.0; b * config.attn_width() * slots.capacity()];
             Cache { slots, heads: config.heads, keys: zeros.clone(), values: zeros }
         };
-        let rows = |width: usize| vec![0.0; b * width];
-        let scratch = Scratch {
-            x: rows(w),
-            normed: rows(w),
-            qkv: rows(3 * s),
-            a: rows(s),
-            branch: rows(w),
-            before: rows(w),
-            hidden: rows(config.mlp_width()),
-            scores: vec![0.0; config.n_ctx],
-        };
         let caches = stack.layers.iter().map(cache).collect();
-        Self { stack, packed, b, position: 0, caches, scratch }
+        let (one, many) = (Scratch::new(config, b), Scratch::default());
+        Self { stack, packed, b, position: 0, caches, one, many }
+    }
+}
+
+impl StepBackend for FusedBackend<'_> {
+    fn prefill(&mut self, rows: &[f32], n_steps: usize) -> Result<(), JukeboxError> {
+        if self.many.n != self.b * n_steps {
+            self.many = Scratch::new(&self.stack.config, self.b * n_steps);
+        }
+        self.many.x.copy_from_slice(rows);
+        let layers = self.stack.layers.iter().zip(&self.packed.layers).zip(&mut self.caches);
+        for ((layer, packed), cache) in layers {
+            packed.run(
+                &mut self.many,
+                layer.branch_scale(),
+                multiply_many,
+                |idx, qkv, scores, a| {
+                    cache.attend(idx / n_steps, self.position + idx % n_steps, qkv, scores, a);
+                },
+            );
+        }
+        self.position += n_steps;
+        Ok(())
     }
 
-    /// The rows of one position through all layers, in `scratch.x`.
-    fn run_layers(&mut self) {
-        let layers = self.packed.layers.iter().zip(&self.stack.layers).zip(&mut self.caches);
-        let Scratch { x, normed, qkv, a, branch, before, hidden, scores } = &mut self.scratch;
-        for ((packed, layer), cache) in layers {
-            layer_norm(x, &packed.ln_0.scale, &packed.ln_0.shift, normed);
-            packed.c_attn.multiply(normed, qkv);
-            for (row, (qkv, a)) in rows(qkv, self.b).zip(rows_mut(a, self.b)).enumerate() {
+    fn step(
+        &mut self,
+        rows: &[f32],
+        before_head: Option<&[f32]>,
+        logits: &mut [f32],
+    ) -> Result<(), JukeboxError> {
+        self.one.x.copy_from_slice(rows);
+        let layers = self.stack.layers.iter().zip(&self.packed.layers).zip(&mut self.caches);
+        for ((layer, packed), cache) in layers {
+            let scale = layer.branch_scale();
+            packed.run(&mut self.one, scale, PackedMatrix::multiply, |row, qkv, scores, a| {
                 cache.attend(row, self.position, qkv, scores, a);
-            }
-            packed.c_proj.multiply(a, branch);
-            before.copy_from_slice(x);
-            add(x, branch); // x + a
-            layer_norm(x, &packed.ln_1.scale, &packed.ln_1.shift, normed);
-            packed.c_fc.multiply(normed, hidden);
-            quick_gelu(hidden);
-            packed.c_out.multiply(hidden, branch);
-            add(x, branch); // x + a + m
-            let scale = layer.branch_scale() as f32;
-            if scale != 1.0 {
-                x.iter_mut()
-                    .zip(&*before)
-                    .for_each(|(x, before)| *x = before + (*x - before) * scale);
-            }
+            });
+        }
+        if let Some(cond) = before_head {
+            add(&mut self.one.x, cond);
+        }
+        self.packed.head.multiply(&self.one.x, logits);
+        self.position += 1;
+        Ok(())
+    }
+}
+
+impl PackedLayer {
+    /// `scratch.x` through the layer; `attend` takes a row's index, queries, keys and values.
+    fn run(
+        &self,
+        scratch: &mut Scratch,
+        branch_scale: f64,
+        multiply: impl Fn(&PackedMatrix, &[f32], &mut [f32]),
+        mut attend: impl FnMut(usize, &[f32], &mut [f32], &mut [f32]),
+    ) {
+        let Scratch { n, x, before, normed, branch, qkv, a, hidden, scores } = scratch;
+        layer_norm(x, &self.ln_0.scale, &self.ln_0.shift, normed);
+        multiply(&self.c_attn, normed, qkv);
+        let (qkv_width, a_width) = (qkv.len() / *n, a.len() / *n);
+        let rows = qkv.chunks_exact(qkv_width).zip(a.chunks_exact_mut(a_width));
+        for (idx, (qkv, a)) in rows.enumerate() {
+            attend(idx, qkv, scores, a);
+        }
+        multiply(&self.c_proj, a, branch);
+        before.copy_from_slice(x);
+        add(x, branch); // x + a
+        layer_norm(x, &self.ln_1.scale, &self.ln_1.shift, normed);
+        multiply(&self.c_fc, normed, hidden);
+        quick_gelu(hidden);
+        multiply(&self.c_out, hidden, branch);
+        add(x, branch); // x + a + m
+        if branch_scale != 1.0 {
+            let scale = branch_scale as f32;
+            x.iter_mut().zip(before).for_each(|(x, before)| *x = *before + (*x - *before) * scale);
         }
     }
+}
+
+fn multiply_many(matrix: &PackedMatrix, x: &[f32], y: &mut [f32]) {
+    let reading = Reading { row_stride: matrix.n_in(), tap_stride: 0, n_taps: 1 };
+    matrix.multiply_rows(x, reading, Finish::Write, y);
 }
 
 impl Cache {
@@ -159,10 +206,10 @@ impl Cache {
         let s = a.len();
         let (c, capacity) = (s / self.heads, self.slots.capacity());
         let (write, read) = (self.slots.write(position), self.slots.read(position));
+        let (q, k, v) = (&qkv[..s], &qkv[s..2 * s], &qkv[2 * s..]);
         for head in 0..self.heads {
             let base = (row * self.heads + head) * capacity;
             let channels = head * c..(head + 1) * c;
-            let (q, k, v) = (&qkv[..s], &qkv[s..2 * s], &qkv[2 * s..]);
             let slot = (base + write) * c..(base + write + 1) * c;
             self.keys[slot.clone()].copy_from_slice(&k[channels.clone()]);
             self.values[slot].copy_from_slice(&v[channels.clone()]);
@@ -173,48 +220,22 @@ impl Cache {
     }
 }
 
-impl StepBackend for FusedBackend<'_> {
-    fn prefill(&mut self, rows_in: &[f32], n_steps: usize) -> Result<(), JukeboxError> {
-        let config = &self.stack.config;
-        let (b, s) = (self.b, config.attn_width());
-        let mut x = Tensor::from_slice(rows_in, (b, n_steps, config.width), &Device::Cpu)?;
-        for (layer, cache) in self.stack.layers.iter().zip(&mut self.caches) {
-            let qkv = numbers(&layer.qkv(&x)?)?; // [b, t, 3 * s]
-            let mut a = vec![0.0; b * n_steps * s];
-            for (idx, (qkv, a)) in qkv.chunks_exact(3 * s).zip(a.chunks_exact_mut(s)).enumerate() {
-                let (row, step) = (idx / n_steps, idx % n_steps);
-                cache.attend(row, self.position + step, qkv, &mut self.scratch.scores, a);
-            }
-            let a = Tensor::from_vec(a, (b, n_steps, s), &Device::Cpu)?;
-            x = layer.add_branches(&x, &a)?; // [b, t, w]
+impl Scratch {
+    fn new(config: &PriorConfig, n: usize) -> Self {
+        let rows = |width: usize| vec![0.0; n * width];
+        let (w, s) = (config.width, config.attn_width());
+        Self {
+            n,
+            x: rows(w),
+            before: rows(w),
+            normed: rows(w),
+            branch: rows(w),
+            qkv: rows(3 * s),
+            a: rows(s),
+            hidden: rows(config.mlp_width()),
+            scores: vec![0.0; config.n_ctx],
         }
-        self.position += n_steps;
-        Ok(())
     }
-
-    fn step(
-        &mut self,
-        rows_in: &[f32],
-        before_head: Option<&[f32]>,
-        logits: &mut [f32],
-    ) -> Result<(), JukeboxError> {
-        self.scratch.x.copy_from_slice(rows_in);
-        self.run_layers();
-        if let Some(cond) = before_head {
-            add(&mut self.scratch.x, cond);
-        }
-        self.packed.head.multiply(&self.scratch.x, logits);
-        self.position += 1;
-        Ok(())
-    }
-}
-
-fn rows(x: &[f32], b: usize) -> std::slice::ChunksExact<'_, f32> {
-    x.chunks_exact(x.len() / b)
-}
-
-fn rows_mut(x: &mut [f32], b: usize) -> std::slice::ChunksExactMut<'_, f32> {
-    x.chunks_exact_mut(x.len() / b)
 }
 
 fn numbers(x: &Tensor) -> Result<Vec<f32>, JukeboxError> {

@@ -5,7 +5,7 @@
 
 mod cache;
 mod fused;
-mod matrix;
+pub(crate) mod matrix;
 mod rows;
 mod simd;
 mod tensors;
@@ -41,7 +41,7 @@ pub(crate) fn reference(
     Ok(Box::new(tensors::TensorBackend::new(stack, b)?))
 }
 
-/// Hand-written steps on plain slices, prefill on candle's matrix products.
+/// Hand-written products on plain slices.
 pub(crate) fn fast<'m>(
     stack: &'m Stack,
     packed: &'m PackedStack,

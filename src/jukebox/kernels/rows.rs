@@ -53,7 +53,8 @@ pub fn attend(q: &[f32], keys: &[f32], values: &[f32], scores: &mut [f32], out: 
     }
 }
 
-fn dot(x: &[f32], y: &[f32]) -> f32 {
+/// `Σ x · y`.
+pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
     let mut sums = [0.0; LANES];
     for (x, y) in x.iter().zip(y) {

@@ -1,9 +1,9 @@
 //! What a prior is told about the song, as rows of embeddings (SPEC §4.1).
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 
-use super::timing;
+use super::timing::{self, TimingBins};
 use crate::jukebox::{JukeboxError, LabelConfig, PriorConfig};
 
 /// Labels of one window of one song. Lengths are frames at the model's rate.
@@ -38,7 +38,7 @@ impl LabelRow {
     }
 
     /// The limit that is broken, if one is.
-    fn check(&self, config: &LabelConfig) -> Result<(), JukeboxError> {
+    pub(super) fn check(&self, config: &LabelConfig) -> Result<(), JukeboxError> {
         let limits = timing::Limits::new(config);
         let range = |what, value: i64, allowed: std::ops::Range<i64>| {
             if allowed.contains(&value) {
@@ -87,11 +87,11 @@ pub(super) enum Embeddings {
     Labels { config: LabelConfig, artist: Tensor, genre: Tensor, timing: Option<TimingTables> },
 }
 
-/// Three tables of `[t_bins, w]`.
+/// Three tables, a row of `w` per bin.
 pub(super) struct TimingTables {
-    total: Tensor,
-    absolute: Tensor,
-    relative: Tensor,
+    total: Vec<Vec<f32>>,
+    absolute: Vec<Vec<f32>>,
+    relative: Vec<Vec<f32>>,
 }
 
 impl Embeddings {
@@ -102,7 +102,7 @@ impl Embeddings {
             return Ok(Self::StartToken(vb.get((1, w), "prior.start_token")?));
         };
         let vb = vb.pp("y_emb");
-        let time = |name: &str| vb.pp(name).get((labels.t_bins, w), "emb.weight");
+        let time = |name: &str| vb.pp(name).get((labels.t_bins, w), "emb.weight")?.to_vec2::<f32>();
         let timing = match labels.timing {
             false => None,
             true => Some(TimingTables {
@@ -143,25 +143,39 @@ impl Embeddings {
         if !row.genres.is_empty() {
             y_cond = (y_cond + lookup(genre, &row.genres)?.sum_keepdim(0)?)?;
         }
-        let Some(tables) = tables else {
-            let x_cond = no_timing(n_ctx, &y_cond)?;
-            return Ok((y_cond, x_cond));
+        let x_cond = match tables {
+            None => no_timing(n_ctx, &y_cond)?,
+            Some(tables) => {
+                let x_cond = tables.rows(&timing::bins(config, row, n_ctx));
+                Tensor::from_vec(x_cond, (n_ctx, y_cond.dim(1)?), &Device::Cpu)?
+            }
         };
-        let bins = timing::bins(config, row, n_ctx);
-        let last = config.t_bins as i64 - 1;
-        // rounding can carry the last positions of a song to the bin after the last
-        let rows_of = |bins: &[i64]| bins.iter().map(|bin| (*bin).clamp(0, last) as u32).collect();
-        let (absolute, relative): (Vec<u32>, Vec<u32>) =
-            (rows_of(&bins.absolute), rows_of(&bins.relative));
-        let total = lookup(&tables.total, &[bins.total.clamp(0, last) as u32])?; // [1, w]
-        let x_cond = total.broadcast_add(&lookup(&tables.absolute, &absolute)?)?; // [n_ctx, w]
-        let x_cond = (x_cond + lookup(&tables.relative, &relative)?)?;
         Ok((y_cond, x_cond))
     }
 }
 
+impl TimingTables {
+    /// The sum of three rows per position, `[n_ctx, w]`.
+    fn rows(&self, bins: &TimingBins) -> Vec<f32> {
+        let total = row_of(&self.total, bins.total);
+        let positions = bins.absolute.iter().zip(&bins.relative);
+        positions
+            .flat_map(|(absolute, relative)| {
+                let rows = total.iter().zip(row_of(&self.absolute, *absolute));
+                let rows = rows.zip(row_of(&self.relative, *relative));
+                rows.map(|((total, absolute), relative)| total + absolute + relative)
+            })
+            .collect()
+    }
+}
+
+/// Rounding can carry the last positions of a song to the bin after the last.
+fn row_of(table: &[Vec<f32>], bin: i64) -> &[f32] {
+    &table[bin.clamp(0, table.len() as i64 - 1) as usize]
+}
+
 fn no_timing(n_ctx: usize, like: &Tensor) -> Result<Tensor, JukeboxError> {
-    Ok(Tensor::zeros((n_ctx, like.dim(1)?), DType::F32, &Device::Cpu)?)
+    Ok(Tensor::zeros((n_ctx, like.dim(1)?), like.dtype(), like.device())?)
 }
 
 fn lookup(table: &Tensor, ids: &[u32]) -> Result<Tensor, JukeboxError> {

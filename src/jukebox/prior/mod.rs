@@ -81,6 +81,11 @@ impl Prior {
         self.embeddings.condition(rows, self.config.n_ctx)
     }
 
+    /// The limit that these labels break, if one is.
+    pub fn check_labels(&self, row: &LabelRow) -> Result<(), JukeboxError> {
+        self.config.labels.as_ref().map_or(Ok(()), |labels| row.check(labels))
+    }
+
     /// Logits of each position given the tokens before it: `[b, t]` of `u32` to `[b, t, bins]`.
     pub fn logits(&self, tokens: &Tensor, cond: &Conditioning) -> Result<Tensor, JukeboxError> {
         let mut h = self.inputs(tokens, cond)?; // [b, t, w]

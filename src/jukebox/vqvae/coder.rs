@@ -3,9 +3,9 @@
 //! Level `l` has a pair of its own that runs through the blocks of every finer level too,
 //! all at the width and depth of level `l` (SPEC §2).
 
-use candle_core::{Result as TensorResult, Tensor};
 use candle_nn::VarBuilder;
 
+use super::buffers::Buffers;
 use super::conv::{Conv, DownConv, UpConv};
 use super::resnet::{ResStack, decoder_dilations, encoder_dilations};
 use crate::jukebox::{JukeboxError, VqvaeConfig};
@@ -45,16 +45,18 @@ impl Encoder {
         Ok(Self { blocks })
     }
 
-    /// `[b, f, 1]` to `[b, t, c]`.
-    pub fn forward(&self, audio: &Tensor) -> TensorResult<Tensor> {
-        let mut h = audio.clone();
+    /// `[f]` to `[t, c]`.
+    pub fn forward(&self, audio: &[f32], buffers: &mut Buffers) -> Vec<f32> {
+        let mut h = buffers.take(audio.len()); // [f, 1]
+        h.copy_from_slice(audio);
         for block in &self.blocks {
             for (down, stack) in &block.stages {
-                h = stack.forward(&down.forward(&h)?)?; // [b, t / stride, width]
+                h = next(h, buffers, |h, buffers| down.forward(h, buffers)); // [t / stride, width]
+                h = stack.forward(h, buffers);
             }
-            h = block.out.forward(&h)?; // [b, t, c]
+            h = next(h, buffers, |h, buffers| block.out.forward(h, buffers)); // [t, c]
         }
-        Ok(h)
+        h
     }
 }
 
@@ -92,17 +94,30 @@ impl Decoder {
         Ok(Self { blocks, out: Conv::wide(config.emb_width, 1, 1, vb.pp("out"))? })
     }
 
-    /// `[b, t, c]` to `[b, f, 1]`.
-    pub fn forward(&self, codes: &Tensor) -> TensorResult<Tensor> {
-        let mut h = codes.clone();
+    /// `[t, c]` to `[f]`.
+    pub fn forward(&self, vectors: &[f32], buffers: &mut Buffers) -> Vec<f32> {
+        let mut h = buffers.take(vectors.len());
+        h.copy_from_slice(vectors);
         for block in &self.blocks {
-            h = block.input.forward(&h)?; // [b, t, width]
+            h = next(h, buffers, |h, buffers| block.input.forward(h, buffers)); // [t, width]
             for (stack, up) in &block.stages {
-                h = up.forward(&stack.forward(&h)?)?; // [b, t * stride, width]
+                h = stack.forward(h, buffers);
+                h = next(h, buffers, |h, buffers| up.forward(h, buffers)); // [t * stride, width]
             }
         }
-        self.out.forward(&h) // [b, f, 1]
+        next(h, buffers, |h, buffers| self.out.forward(h, buffers)) // [f, 1]
     }
+}
+
+/// What `layer` makes of `h`, whose memory is free afterwards.
+fn next(
+    h: Vec<f32>,
+    buffers: &mut Buffers,
+    layer: impl FnOnce(&[f32], &mut Buffers) -> Vec<f32>,
+) -> Vec<f32> {
+    let y = layer(&h, buffers);
+    buffers.give(h);
+    y
 }
 
 /// Tokens on either side that the frames of one token depend on.

@@ -1,124 +1,167 @@
-//! One-dimensional convolutions as matrix products over shifted rows.
+//! One-dimensional convolutions on plain slices.
 //!
-//! Tensors here are channels-last, `[b, t, c]`, so that a tap of a convolution is one product of
-//! all rows with a `[c_in, c_out]` matrix. The weights on disk are channels-first (SPEC §2) and
-//! are turned around once, while loading.
+//! Sound is channels-last here, `[t, c]`, so that the inputs of a step lie side by side and a
+//! convolution is a product whose rows overlap. The weights on disk are channels-first (SPEC §2)
+//! and are turned around once, while loading.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
+use super::buffers::Buffers;
+use crate::jukebox::kernels::matrix::{Finish, PackedMatrix, Reading};
+
 /// Convolution that keeps its length: kernel 1 or 3, zeros beyond the edges.
 pub struct Conv {
-    taps: Vec<Tensor>, // [c_in, c_out] each
-    bias: Tensor,      // [c_out]
+    matrix: PackedMatrix, // [k * c_in, c_out]
+    c_in: usize,
+    c_out: usize,
+    n_taps: usize,
     dilation: usize,
 }
 
 impl Conv {
     /// Kernel 3 with `dilation` steps between its taps.
     pub fn wide(c_in: usize, c_out: usize, dilation: usize, vb: VarBuilder) -> Result<Self> {
-        let weight = vb.get((c_out, c_in, 3), "weight")?;
-        Self::new(&weight, vb.get(c_out, "bias")?, dilation)
+        Self::load(c_in, c_out, 3, dilation, vb)
     }
 
     /// Kernel 1: the same product at every step.
     pub fn pointwise(c_in: usize, c_out: usize, vb: VarBuilder) -> Result<Self> {
-        let weight = vb.get((c_out, c_in, 1), "weight")?;
-        Self::new(&weight, vb.get(c_out, "bias")?, 1)
+        Self::load(c_in, c_out, 1, 1, vb)
     }
 
-    fn new(weight: &Tensor, bias: Tensor, dilation: usize) -> Result<Self> {
-        let by_tap = weight.permute((2, 1, 0))?.contiguous()?; // [k, c_in, c_out]
-        let taps = (0..by_tap.dim(0)?).map(|j| by_tap.get(j)).collect::<Result<_>>()?;
-        Ok(Self { taps, bias, dilation })
+    fn load(c_in: usize, c_out: usize, k: usize, dilation: usize, vb: VarBuilder) -> Result<Self> {
+        let weight = vb.get((c_out, c_in, k), "weight")?.permute((2, 1, 0))?; // [k, c_in, c_out]
+        let bias = vb.get(c_out, "bias")?.to_vec1::<f32>()?;
+        let matrix = PackedMatrix::new(&numbers(&weight)?, &bias, k * c_in);
+        Ok(Self { matrix, c_in, c_out, n_taps: k, dilation })
     }
 
-    /// `y[i] = bias + Σ_j w[j] · x[i + (j - middle) · dilation]`, `[b, t, c_in]` to `[b, t, c_out]`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let n_steps = x.dim(1)?;
-        let reach = self.taps.len() / 2 * self.dilation;
-        if reach == 0 || n_steps <= self.dilation {
-            // the outer taps see nothing but zeros
-            let middle = &self.taps[self.taps.len() / 2];
-            return rows_times(x, middle)?.broadcast_add(&self.bias);
+    /// Steps seen on either side.
+    pub fn reach(&self) -> usize {
+        self.n_taps / 2 * self.dilation
+    }
+
+    /// `y[i] = bias + Σ_j w[j] · x[i + j · dilation]`, where `x` is [`reach`] steps longer on
+    /// either side than `y`.
+    ///
+    /// [`reach`]: Conv::reach
+    pub fn run(&self, x: &[f32], finish: Finish, y: &mut [f32]) {
+        let tap_stride = self.dilation * self.c_in;
+        let reading = Reading { row_stride: self.c_in, tap_stride, n_taps: self.n_taps };
+        self.matrix.multiply_rows(x, reading, finish, y);
+    }
+
+    /// `[t, c_in]` to `[t, c_out]`, with zeros beyond the edges.
+    pub fn forward(&self, x: &[f32], buffers: &mut Buffers) -> Vec<f32> {
+        let (c_in, reach) = (self.c_in, self.reach());
+        let n_steps = x.len() / c_in;
+        let mut y = buffers.take(n_steps * self.c_out);
+        if n_steps <= 2 * reach {
+            self.run(&padded(x, c_in, reach, reach), Finish::Write, &mut y);
+            return y;
         }
-        let padded = x.pad_with_zeros(1, reach, reach)?; // [b, t + 2 * reach, c_in]
-        sum_of_taps(&padded, &self.taps, self.dilation, n_steps)?.broadcast_add(&self.bias)
+        // only the edges see zeros, so only they are copied
+        let (first, rest) = y.split_at_mut(reach * self.c_out);
+        let (middle, last) = rest.split_at_mut((n_steps - 2 * reach) * self.c_out);
+        self.run(&padded(&x[..2 * reach * c_in], c_in, reach, 0), Finish::Write, first);
+        self.run(x, Finish::Write, middle);
+        self.run(&padded(&x[x.len() - 2 * reach * c_in..], c_in, 0, reach), Finish::Write, last);
+        y
     }
 }
 
 /// Convolution with kernel `2 * stride` and padding `stride / 2`: one step out for `stride` in.
 pub struct DownConv {
-    taps: Vec<Tensor>, // 2 of [stride * c_in, c_out]
-    bias: Tensor,      // [c_out]
+    matrix: PackedMatrix, // [2 * stride * c_in, c_out]
+    c_in: usize,
+    c_out: usize,
     stride: usize,
 }
 
 impl DownConv {
     pub fn load(c_in: usize, c_out: usize, stride: usize, vb: VarBuilder) -> Result<Self> {
-        let weight = vb.get((c_out, c_in, 2 * stride), "weight")?;
-        let by_tap = weight.permute((2, 1, 0))?.contiguous()?; // [2 * stride, c_in, c_out]
-        let halves = by_tap.reshape((2, stride * c_in, c_out))?;
-        let taps = vec![halves.get(0)?, halves.get(1)?];
-        Ok(Self { taps, bias: vb.get(c_out, "bias")?, stride })
+        let weight = vb.get((c_out, c_in, 2 * stride), "weight")?.permute((2, 1, 0))?;
+        let bias = vb.get(c_out, "bias")?.to_vec1::<f32>()?;
+        let matrix = PackedMatrix::new(&numbers(&weight)?, &bias, 2 * stride * c_in);
+        Ok(Self { matrix, c_in, c_out, stride })
     }
 
-    /// `[b, f, c_in]` to `[b, f / stride, c_out]`; a remainder is seen only by the last step.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (b, n_frames, c_in) = x.dims3()?;
+    /// `[f, c_in]` to `[f / stride, c_out]`; a remainder is seen only by the last step.
+    pub fn forward(&self, x: &[f32], buffers: &mut Buffers) -> Vec<f32> {
+        let n_frames = x.len() / self.c_in;
         let n_steps = n_frames / self.stride;
         let n_seen = n_frames.min(n_steps * self.stride + self.stride / 2);
         let n_right = (n_steps + 1) * self.stride - self.stride / 2 - n_seen;
-        let x = x.narrow(1, 0, n_seen)?.pad_with_zeros(1, self.stride / 2, n_right)?;
-        let groups = x.reshape((b, n_steps + 1, self.stride * c_in))?;
-        sum_of_taps(&groups, &self.taps, 1, n_steps)?.broadcast_add(&self.bias)
+        let x = padded(&x[..n_seen * self.c_in], self.c_in, self.stride / 2, n_right);
+        let mut y = buffers.take(n_steps * self.c_out);
+        let row_stride = self.stride * self.c_in;
+        let reading = Reading { row_stride, tap_stride: 0, n_taps: 1 };
+        self.matrix.multiply_rows(&x, reading, Finish::Write, &mut y);
+        y
     }
 }
 
 /// Transposed convolution with kernel `2 * stride` and padding `stride / 2`: the way back up.
 pub struct UpConv {
-    taps: Vec<Tensor>, // 2 of [c_in, stride * c_out]
-    bias: Tensor,      // [c_out]
+    matrix: PackedMatrix, // [2 * c_in, stride * c_out]
+    c_in: usize,
+    c_out: usize,
     stride: usize,
 }
 
 impl UpConv {
     pub fn load(c_in: usize, c_out: usize, stride: usize, vb: VarBuilder) -> Result<Self> {
         let weight = vb.get((c_in, c_out, 2 * stride), "weight")?;
-        let weight = weight.permute((0, 2, 1))?.reshape((c_in, 2, stride * c_out))?;
-        let early = weight.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?;
-        let late = weight.narrow(1, 1, 1)?.squeeze(1)?.contiguous()?;
-        Ok(Self { taps: vec![late, early], bias: vb.get(c_out, "bias")?, stride })
+        let halves = weight.permute((2, 0, 1))?.contiguous()?; // [2 * stride, c_in, c_out]
+        let halves = halves.reshape((2, stride, c_in, c_out))?.permute((0, 2, 1, 3))?;
+        let late_and_early = [numbers(&halves.get(1)?)?, numbers(&halves.get(0)?)?].concat();
+        let bias = vb.get(c_out, "bias")?.to_vec1::<f32>()?.repeat(stride);
+        let matrix = PackedMatrix::new(&late_and_early, &bias, 2 * c_in);
+        Ok(Self { matrix, c_in, c_out, stride })
     }
 
-    /// `[b, t, c_in]` to `[b, t * stride, c_out]`.
+    /// `[t, c_in]` to `[t * stride, c_out]`.
     ///
-    /// Step `i` spreads over `2 * stride` frames, so each group of `stride` frames is the late half
+    /// A step spreads over `2 * stride` frames, so each group of `stride` frames is the late half
     /// of the step before plus the early half of its own.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (b, n_steps, _) = x.dims3()?;
-        let padded = x.pad_with_zeros(1, 1, 1)?; // [b, t + 2, c_in]
-        let groups = sum_of_taps(&padded, &self.taps, 1, n_steps + 1)?; // [b, t + 1, stride * c_out]
-        let frames = groups.reshape((b, (n_steps + 1) * self.stride, ()))?;
-        let frames = frames.narrow(1, self.stride / 2, n_steps * self.stride)?;
-        frames.broadcast_add(&self.bias)
+    pub fn forward(&self, x: &[f32], buffers: &mut Buffers) -> Vec<f32> {
+        let n_steps = x.len() / self.c_in;
+        let mut y = buffers.take(n_steps * self.stride * self.c_out);
+        if n_steps == 0 {
+            return y;
+        }
+        // of the first group only the late half is heard, and of the last the early half
+        let n_half = self.stride / 2 * self.c_out;
+        let (first, rest) = y.split_at_mut(n_half);
+        let (middle, last) = rest.split_at_mut((n_steps - 1) * 2 * n_half);
+        let mut group = vec![0.0; 2 * n_half];
+        self.run(&padded(&x[..self.c_in], self.c_in, 1, 0), &mut group);
+        first.copy_from_slice(&group[n_half..]);
+        self.run(x, middle);
+        self.run(&padded(&x[x.len() - self.c_in..], self.c_in, 0, 1), &mut group);
+        last.copy_from_slice(&group[..n_half]);
+        y
+    }
+
+    /// Groups between each two neighbours of `x`.
+    fn run(&self, x: &[f32], groups: &mut [f32]) {
+        let reading = Reading { row_stride: self.c_in, tap_stride: 0, n_taps: 1 };
+        self.matrix.multiply_rows(x, reading, Finish::Write, groups);
     }
 }
 
-/// `Σ_j x[i + j · step] · taps[j]` for `i` in `0..n_out`, over `[b, t, c_in]`.
-fn sum_of_taps(x: &Tensor, taps: &[Tensor], step: usize, n_out: usize) -> Result<Tensor> {
-    let mut sum = rows_times(&x.narrow(1, 0, n_out)?, &taps[0])?;
-    for (j, tap) in taps.iter().enumerate().skip(1) {
-        sum = (sum + rows_times(&x.narrow(1, j * step, n_out)?, tap)?)?;
-    }
-    Ok(sum)
+/// `[t, c]` with steps of zeros around it.
+fn padded(x: &[f32], c: usize, n_before: usize, n_after: usize) -> Vec<f32> {
+    let mut padded = Vec::with_capacity(x.len() + (n_before + n_after) * c);
+    padded.resize(n_before * c, 0.0);
+    padded.extend_from_slice(x);
+    padded.resize(padded.len() + n_after * c, 0.0);
+    padded
 }
 
-/// `[b, t, c_in] · [c_in, c_out]` as one product; copies only where rows of a batch lie apart.
-fn rows_times(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    let (b, n_steps, c_in) = x.dims3()?;
-    let rows = x.contiguous()?.reshape((b * n_steps, c_in))?;
-    rows.matmul(weight)?.reshape((b, n_steps, ()))
+fn numbers(x: &Tensor) -> Result<Vec<f32>> {
+    x.flatten_all()?.to_vec1()
 }
 
 #[cfg(test)]
@@ -138,23 +181,25 @@ mod tests {
         VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu)
     }
 
-    /// Largest difference between channels-last `y` and candle's own channels-first `want`.
-    fn difference(y: &Tensor, want: &Tensor, bias: &Tensor) -> f32 {
-        let want = want.broadcast_add(&bias.reshape((1, (), 1)).unwrap()).unwrap();
-        let y = y.transpose(1, 2).unwrap();
-        assert_eq!(y.dims(), want.dims());
-        (y - want).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
+    /// Channels-first `[1, c, t]` as the rows that a convolution takes.
+    fn rows(x: &Tensor) -> Vec<f32> {
+        numbers(&x.transpose(1, 2).unwrap()).unwrap()
+    }
+
+    /// Largest difference between rows `y` and candle's own channels-first `want`.
+    fn difference(y: &[f32], want: &Tensor, bias: &Tensor) -> f32 {
+        let want = rows(&want.broadcast_add(&bias.reshape((1, (), 1)).unwrap()).unwrap());
+        assert_eq!(y.len(), want.len());
+        y.iter().zip(want).map(|(y, want)| (y - want).abs()).fold(0.0, f32::max)
     }
 
     #[test]
     fn convolutions_agree_with_the_textbook_ones() {
-        for (b, n_steps, dilation) in [(1, 20, 1), (2, 20, 3), (2, 5, 9)] {
-            let (x, bias) = (random(&[b, 4, n_steps]), random(&[6]));
-            let rows = x.transpose(1, 2).unwrap().contiguous().unwrap();
-            let weight = random(&[6, 4, 3]);
+        for (n_steps, dilation) in [(1, 1), (20, 1), (200, 3), (5, 9)] {
+            let (x, bias, weight) = (random(&[1, 4, n_steps]), random(&[6]), random(&[6, 4, 3]));
 
             let conv = Conv::wide(4, 6, dilation, weights(&weight, &bias)).unwrap();
-            let y = conv.forward(&rows).unwrap();
+            let y = conv.forward(&rows(&x), &mut Buffers::default());
 
             let want = x.conv1d(&weight, dilation, 1, dilation, 1).unwrap();
             assert!(difference(&y, &want, &bias) < 1e-4);
@@ -164,15 +209,15 @@ mod tests {
     #[test]
     fn strided_convolutions_agree_with_the_textbook_ones() {
         for (stride, n_frames) in [(2, 16), (2, 17), (4, 30), (8, 71)] {
-            let (x, bias) = (random(&[2, 3, n_frames]), random(&[5]));
-            let rows = x.transpose(1, 2).unwrap().contiguous().unwrap();
+            let (x, bias) = (random(&[1, 3, n_frames]), random(&[5]));
             let down = random(&[5, 3, 2 * stride]);
             let up = random(&[3, 5, 2 * stride]);
 
             let shorter = DownConv::load(3, 5, stride, weights(&down, &bias)).unwrap();
             let longer = UpConv::load(3, 5, stride, weights(&up, &bias)).unwrap();
-            let shorter = shorter.forward(&rows).unwrap();
-            let longer = longer.forward(&rows).unwrap();
+            let mut buffers = Buffers::default();
+            let shorter = shorter.forward(&rows(&x), &mut buffers);
+            let longer = longer.forward(&rows(&x), &mut buffers);
 
             let want = x.conv1d(&down, stride / 2, stride, 1, 1).unwrap();
             assert!(difference(&shorter, &want, &bias) < 1e-4, "down by {stride}");

@@ -3,15 +3,20 @@
 //! A level is a rate at which audio is written down. Each level has its own encoder, codebook and
 //! decoder; a pack need not bring all of them.
 
+mod buffers;
+mod codebook;
 mod coder;
 mod conv;
 mod resnet;
 
 use std::ops::Range;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use parking_lot::Mutex;
 
+use self::buffers::Buffers;
+use self::codebook::Codebook;
 use self::coder::{Decoder, Encoder};
 use super::{JukeboxError, VqvaeConfig};
 
@@ -23,14 +28,13 @@ pub struct Vqvae {
     config: VqvaeConfig,
     levels_present: Vec<usize>,
     levels: Vec<LevelNet>, // in the order of `levels_present`
+    buffers: Mutex<Buffers>,
 }
 
 struct LevelNet {
     encoder: Encoder,
     decoder: Decoder,
-    codebook: Tensor,         // [bins, c]
-    codebook_columns: Tensor, // [c, bins]
-    codebook_norms: Tensor,   // [1, bins], squared
+    codebook: Codebook,
     reach_tokens: usize,
 }
 
@@ -53,17 +57,16 @@ impl Vqvae {
                 return Err(out_of_range("level", level, format!("0 to {}", config.levels - 1)));
             }
             let books = vb.pp("bottleneck.level_blocks").pp(level);
-            let codebook = books.get((config.l_bins, config.emb_width), "k")?; // [bins, c]
+            let vectors = books.get((config.l_bins, config.emb_width), "k")?; // [bins, c]
             levels.push(LevelNet {
                 encoder: Encoder::load(config, level, vb.pp("encoders").pp(level))?,
                 decoder: Decoder::load(config, level, vb.pp("decoders").pp(level))?,
-                codebook_columns: codebook.t()?.contiguous()?,
-                codebook_norms: codebook.sqr()?.sum_keepdim(1)?.t()?.contiguous()?,
-                codebook,
+                codebook: Codebook::new(vectors.flatten_all()?.to_vec1()?, config.emb_width),
                 reach_tokens: coder::decoder_reach_tokens(config, level)?,
             });
         }
-        Ok(Self { config: config.clone(), levels_present: levels_present.to_vec(), levels })
+        let levels_present = levels_present.to_vec();
+        Ok(Self { config: config.clone(), levels_present, levels, buffers: Mutex::default() })
     }
 
     pub fn config(&self) -> &VqvaeConfig {
@@ -81,43 +84,36 @@ impl Vqvae {
 
     /// Code vectors before they are rounded to the codebook: `[b, 1, f]` to `[b, c, t]`.
     pub fn encoder_output(&self, audio: &Tensor, level: usize) -> Result<Tensor, JukeboxError> {
-        let (b, _, n_frames) = audio.dims3()?;
         let net = self.level(level)?;
-        if n_frames < self.config.hop(level) {
-            return Ok(Tensor::zeros(
-                (b, self.config.emb_width, 0),
-                audio.dtype(),
-                audio.device(),
-            )?);
+        let (b, _, n_frames) = audio.dims3()?;
+        let n_tokens = n_frames / self.config.hop(level);
+        let mut vectors = Vec::new();
+        for frames in audio.flatten_all()?.to_vec1::<f32>()?.chunks_exact(n_frames.max(1)) {
+            vectors.extend(self.encode_vectors(net, frames, level)); // [t, c]
         }
-        let rows = audio.reshape((b, n_frames, 1))?; // one channel: the same numbers
-        Ok(net.encoder.forward(&rows)?.transpose(1, 2)?.contiguous()?) // [b, c, t]
+        let rows = Tensor::from_vec(vectors, (b, n_tokens, self.config.emb_width), &Device::Cpu)?;
+        Ok(rows.transpose(1, 2)?.contiguous()?)
     }
 
     /// Index of the nearest code, the first of equals: `[b, c, t]` to `[b, t]` of `u32`.
     pub fn quantise(&self, vectors: &Tensor, level: usize) -> Result<Tensor, JukeboxError> {
-        let net = self.level(level)?;
-        let (b, c, n_tokens) = vectors.dims3()?;
-        if n_tokens == 0 {
-            return Ok(Tensor::zeros((b, 0), candle_core::DType::U32, vectors.device())?);
-        }
-        let rows = vectors.transpose(1, 2)?.contiguous()?.reshape((b * n_tokens, c))?;
-        let norms = rows.sqr()?.sum_keepdim(1)?; // [b * t, 1]
-        let products = (rows.matmul(&net.codebook_columns)? * 2.0)?; // [b * t, bins]
-        let distances = norms.broadcast_sub(&products)?.broadcast_add(&net.codebook_norms)?;
-        let distances = distances.flatten_all()?.to_vec1::<f32>()?;
-        let codes = distances
-            .chunks_exact(self.config.l_bins)
-            .map(nearest)
-            .collect::<Result<Vec<u32>, JukeboxError>>()?;
-        Ok(Tensor::from_vec(codes, (b, n_tokens), vectors.device())?)
+        let (b, _, n_tokens) = vectors.dims3()?;
+        let rows = vectors.transpose(1, 2)?.flatten_all()?.to_vec1::<f32>()?; // [b * t, c]
+        let codes = self.level(level)?.codebook.nearest(&rows)?;
+        Ok(Tensor::from_vec(codes, (b, n_tokens), &Device::Cpu)?.to_dtype(DType::U32)?)
     }
 
     /// Codes of mono audio; frames beyond the last whole token have none of their own.
     pub fn encode(&self, audio: &[f32], level: usize) -> Result<Vec<u32>, JukeboxError> {
-        let audio = Tensor::from_slice(audio, (1, 1, audio.len()), &Device::Cpu)?;
-        let vectors = self.encoder_output(&audio, level)?; // [1, c, t]
-        Ok(self.quantise(&vectors, level)?.flatten_all()?.to_vec1()?)
+        let net = self.level(level)?;
+        net.codebook.nearest(&self.encode_vectors(net, audio, level))
+    }
+
+    fn encode_vectors(&self, net: &LevelNet, audio: &[f32], level: usize) -> Vec<f32> {
+        match audio.len() < self.config.hop(level) {
+            true => Vec::new(),
+            false => net.encoder.forward(audio, &mut self.buffers.lock()),
+        }
     }
 
     /// Mono audio, as many frames as the hop of `level` for each code.
@@ -159,9 +155,8 @@ impl Vqvae {
         if let Some(code) = codes.iter().find(|code| self.config.l_bins <= **code as usize) {
             return Err(out_of_range("a code", code, format!("0 to {}", self.config.l_bins - 1)));
         }
-        let codes = Tensor::from_slice(codes, codes.len(), &Device::Cpu)?;
-        let vectors = net.codebook.index_select(&codes, 0)?.unsqueeze(0)?; // [1, t, c]
-        Ok(net.decoder.forward(&vectors)?.flatten_all()?.to_vec1()?) // [f]
+        let vectors = net.codebook.vectors_of(codes);
+        Ok(net.decoder.forward(&vectors, &mut self.buffers.lock()))
     }
 
     fn level(&self, level: usize) -> Result<&LevelNet, JukeboxError> {
@@ -170,20 +165,6 @@ impl Vqvae {
             None => Err(out_of_range("level", level, format!("levels {:?}", self.levels_present))),
         }
     }
-}
-
-/// First index of the smallest distance.
-fn nearest(distances: &[f32]) -> Result<u32, JukeboxError> {
-    let mut best = (0, f32::INFINITY);
-    for (code, distance) in distances.iter().enumerate() {
-        if !distance.is_finite() {
-            return Err(JukeboxError::NotFinite("code vectors"));
-        }
-        if *distance < best.1 {
-            best = (code, *distance);
-        }
-    }
-    Ok(best.0 as u32)
 }
 
 fn out_of_range(what: &'static str, value: impl ToString, allowed: String) -> JukeboxError {
@@ -294,10 +275,5 @@ pub(crate) mod tests {
         assert_eq!(level, "level is 2, but this model takes levels [0, 1]");
         assert!(span.contains("1..3") && span.contains("0..2"), "{span}");
         assert!(matches!(sound, JukeboxError::NotFinite(_)));
-    }
-
-    #[test]
-    fn equal_distances_choose_the_first_code() {
-        assert_eq!(nearest(&[3.0, 1.0, 1.0]).unwrap(), 1);
     }
 }

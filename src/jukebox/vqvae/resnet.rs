@@ -1,9 +1,11 @@
 //! Stacks of dilated residual blocks, the body of every encoder and decoder.
 
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::Result as TensorResult;
 use candle_nn::VarBuilder;
 
+use super::buffers::Buffers;
 use super::conv::Conv;
+use crate::jukebox::kernels::matrix::Finish;
 use crate::jukebox::{JukeboxError, VqvaeConfig};
 
 /// Widest dilation a configuration may ask for, in steps.
@@ -30,16 +32,21 @@ impl ResStack {
         Ok(Self { blocks })
     }
 
-    /// Keeps the shape `[b, t, c]`.
-    pub fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        self.blocks.iter().try_fold(x.clone(), |x, block| block.forward(&x))
+    /// Keeps the shape `[t, c]`.
+    pub fn forward(&self, mut x: Vec<f32>, buffers: &mut Buffers) -> Vec<f32> {
+        for block in &self.blocks {
+            block.add_to(&mut x, buffers);
+        }
+        x
     }
 }
 
-/// `x + pointwise(relu(dilated(relu(x))))`, over `[b, t, c]`.
+/// `x + pointwise(relu(dilated(relu(x))))`, over `[t, c]`.
 struct ResBlock {
     dilated: Conv,
     pointwise: Conv,
+    width: usize,
+    hidden: usize,
 }
 
 impl ResBlock {
@@ -48,13 +55,24 @@ impl ResBlock {
         Ok(Self {
             dilated: Conv::wide(width, hidden, dilation, vb.pp("model.1"))?,
             pointwise: Conv::pointwise(hidden, width, vb.pp("model.3"))?,
+            width,
+            hidden,
         })
     }
 
-    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let h = self.dilated.forward(&x.relu()?)?; // [b, t, hidden]
-        let h = self.pointwise.forward(&h.relu()?)?; // [b, t, c]
-        x + h
+    fn add_to(&self, x: &mut [f32], buffers: &mut Buffers) {
+        let n_beyond = self.dilated.reach() * self.width;
+        let mut padded = buffers.take(x.len() + 2 * n_beyond); // [t + 2 * dilation, c]
+        let (before, rest) = padded.split_at_mut(n_beyond);
+        let (middle, after) = rest.split_at_mut(x.len());
+        before.fill(0.0);
+        middle.iter_mut().zip(&*x).for_each(|(padded, x)| *padded = x.max(0.0));
+        after.fill(0.0);
+        let mut hidden = buffers.take(x.len() / self.width * self.hidden); // [t, hidden]
+        self.dilated.run(&padded, Finish::WriteRelu, &mut hidden);
+        self.pointwise.run(&hidden, Finish::Add, x);
+        buffers.give(padded);
+        buffers.give(hidden);
     }
 }
 
