@@ -107,15 +107,7 @@ impl Core {
     pub fn live(&self) -> Live {
         let signals = self.signals.lock().clone();
         let Some(signals) = signals else {
-            return Live {
-                rate: 48_000.0,
-                playhead: 0,
-                rolling: false,
-                free_clock: true,
-                input_peaks: [0.0; 2],
-                output_peaks: [0.0; 2],
-                lost_frames: 0,
-            };
+            return Live { rate: 48_000.0, free_clock: true, ..Live::default() };
         };
         let (input_peaks, output_peaks) = signals.take_peaks();
         Live {

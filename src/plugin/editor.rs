@@ -4,7 +4,10 @@
 //! reads the core and gives it wishes. It draws when asked (by input, by the engine, by running audio) and
 //! rests otherwise.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use egui_baseview::{
     App, EguiWindow, EguiWindowSettings, Frame,
@@ -15,7 +18,7 @@ use raw_window_handle::HasWindowHandle;
 use super::{Core, Gesture, NAME, guard::guard};
 use crate::{
     link::{ModelStatus, Phase},
-    ui::{self, Editor, View, Wish, WishedCommand},
+    ui::{self, Editor, Live, View, Wish, WishedCommand},
 };
 
 /// Time between two looks at whether something moved.
@@ -23,6 +26,9 @@ const POLL_INTERVAL: Duration = Duration::from_micros(16_667);
 
 /// Time between two frames while the engine works and nothing else moves.
 const WORKING_INTERVAL: Duration = Duration::from_millis(33);
+
+/// Time after which a playhead that does not move means that the host has stopped processing.
+const STILL_TIME: Duration = Duration::from_millis(400);
 
 /// Why there is no window. The plugin works without one.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +66,12 @@ impl EditorWindow {
             .with_fallback_scale_factor(scale)
             .with_repaint_notifier(core.news.repaint.clone())
             .with_repaint_poll_interval(POLL_INTERVAL);
-        let app = EditorApp { core: Arc::clone(core), editor: Editor::new(), is_broken: false };
+        let app = EditorApp {
+            core: Arc::clone(core),
+            editor: Editor::new(),
+            stillness: Stillness::default(),
+            is_broken: false,
+        };
         let window = EguiWindow::create_with_host(settings, app, Some(host)).map_err(describe)?;
         Ok(Self { window })
     }
@@ -121,6 +132,7 @@ fn describe(error: baseview::Error) -> OpenError {
 struct EditorApp {
     core: Arc<Core>,
     editor: Editor,
+    stillness: Stillness,
     is_broken: bool,
 }
 
@@ -142,7 +154,8 @@ impl App for EditorApp {
 
 impl EditorApp {
     fn draw(&mut self, ui: &mut egui::Ui) {
-        let (status, values, live) = (self.core.status(), self.core.values.all(), self.core.live());
+        let (status, values) = (self.core.status(), self.core.values.all());
+        let live = self.stillness.see(self.core.live(), Instant::now());
         let is_working = status.phase != Phase::Idle
             || matches!(status.model, ModelStatus::Unknown | ModelStatus::Loading { .. });
         let wishes = self.editor.ui(ui, &View { status: &status, values: &values, live });
@@ -166,5 +179,44 @@ impl EditorApp {
             Wish::Command(WishedCommand::ReloadModel) => core.reload_model(),
             Wish::Command(WishedCommand::DismissNotice) => core.dismiss_notice(),
         }
+    }
+}
+
+/// A host that stops processing leaves the last word of the transport behind, which may be that it rolls.
+#[derive(Default)]
+struct Stillness {
+    /// The playhead and since when it has been there.
+    playhead: Option<(i64, Instant)>,
+}
+
+impl Stillness {
+    /// The same numbers, but nothing rolls that has been in one place for [`STILL_TIME`].
+    fn see(&mut self, live: Live, now: Instant) -> Live {
+        let since = match self.playhead {
+            Some((playhead, since)) if playhead == live.playhead => since,
+            _ => now,
+        };
+        self.playhead = Some((live.playhead, since));
+        Live { rolling: live.rolling && now.duration_since(since) < STILL_TIME, ..live }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_playhead_that_stays_does_not_roll() {
+        let (mut stillness, start) = (Stillness::default(), Instant::now());
+        let mut rolls = |playhead, ms| {
+            let live = Live { playhead, rolling: true, ..Live::default() };
+            stillness.see(live, start + Duration::from_millis(ms)).rolling
+        };
+
+        assert!(rolls(100, 0));
+        assert!(rolls(200, 399));
+        assert!(rolls(200, 500));
+        assert!(!rolls(200, 800));
+        assert!(rolls(300, 900));
     }
 }

@@ -284,9 +284,7 @@ fn run(started: &mut StartedPluginAudioProcessor<Handlers>, play: &Play, longest
     let mut done = 0;
     while done < play.n_frames {
         let n = (play.n_frames - done).min(*lengths.next().expect("a cycle never ends"));
-        for i in 0..n {
-            [inputs[0][i], inputs[1][i]] = (play.input)(done + i);
-        }
+        play.fill(&mut inputs, done, n);
         let due = play.events.iter().filter(|(at, ..)| (done..done + n).contains(at));
         let events: Vec<_> = due
             .map(|(at, id, value)| {

@@ -3,11 +3,13 @@
 //! They load the built binary: from the bundles in the folder `ENCORE_BUNDLES`, else the library that cargo
 //! left beside the tests.
 #![allow(dead_code)] // every test file uses its own part
+#![allow(clippy::unnecessary_cast)] // VST3's constants have other types on other systems
 
 pub mod clap;
 pub mod com;
 pub mod promises;
 pub mod vst3;
+pub mod x11;
 
 use std::{
     path::{Path, PathBuf},
@@ -80,6 +82,16 @@ impl Song {
             Song::Nothing => None,
             Song::Rests(frame) => Some((frame, false)),
             Song::Rolls(frame) => Some((frame + n_frames as i64, true)),
+        }
+    }
+}
+
+impl Play {
+    /// Writes the input of frames `first..first + n` into two channels.
+    pub fn fill(&self, channels: &mut [Vec<f32>], first: usize, n: usize) {
+        let [left, right] = channels else { panic!("two channels") };
+        for (i, (l, r)) in left.iter_mut().zip(right).take(n).enumerate() {
+            [*l, *r] = (self.input)(first + i);
         }
     }
 }

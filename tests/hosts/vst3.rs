@@ -229,9 +229,7 @@ unsafe fn run(instance: &Vst3Instance, play: &Play) -> Played {
     unsafe { instance.processor.setProcessing(1) };
     while done < play.n_frames {
         let n = (play.n_frames - done).min(*lengths.next().expect("a cycle never ends"));
-        for i in 0..n {
-            [inputs[0][i], inputs[1][i]] = (play.input)(done + i);
-        }
+        play.fill(&mut inputs, done, n);
         let mut changes: Vec<(u32, Vec<(i32, f64)>)> = vec![];
         for (at, id, value) in play.events.iter().filter(|(at, ..)| (done..done + n).contains(at)) {
             let point = ((at - done) as i32, instance.normalised(*id, *value));

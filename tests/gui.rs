@@ -1,0 +1,175 @@
+//! The editor in a real window, in both formats: it draws, it resizes, it closes and opens again, and it
+//! rests when nothing moves. Needs a display; `xvfb-run cargo test --test gui` brings one.
+
+mod hosts;
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use clack_extensions::gui::{GuiApiType, GuiConfiguration, GuiSize, PluginGui, Window};
+use hosts::{
+    Instance, Play,
+    clap::{Clap, ClapInstance},
+    vst3::Vst3,
+    x11::{HostWindow, has_display, n_colours},
+};
+use vst3::{
+    ComPtr,
+    Steinberg::{Vst::*, *},
+};
+
+/// Fewest colours of something that was drawn and not just filled; edges of letters alone are more.
+const N_COLOURS: usize = 40;
+
+/// One window at a time: they are drawn in software, on few cores.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Runs the main loop for a while, with audio in between as a song that rolls.
+fn run(encore: &mut dyn Instance, seconds: f64) {
+    let end = Instant::now() + Duration::from_secs_f64(seconds);
+    while Instant::now() < end {
+        encore.main_thread();
+        encore.play(&Play { n_frames: 480, ..Play::default() });
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn the_clap_editor_draws_itself_at_two_sizes() {
+    if !has_display() {
+        return;
+    }
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let clap = Clap::load();
+    let mut encore = clap.instance();
+    let gui: PluginGui = encore.plugin.plugin_handle().get_extension().expect("an editor");
+    let config = GuiConfiguration { api_type: GuiApiType::X11, is_floating: false };
+    let window = HostWindow::open(1000, 640);
+
+    for round in 0..2 {
+        open_clap(&mut encore, &gui, config, &window);
+        for (width, height) in [(800, 500), (1280, 800)] {
+            window.resize(width, height);
+            let size = GuiSize { width, height };
+            gui.set_size(&encore.plugin.plugin_handle(), size).expect("a new size");
+            run(&mut encore, 1.5);
+
+            assert_eq!(window.children(), [(width, height)]);
+            let picture = window.photograph(width, height, &format!("editor-{width}x{height}"));
+            let n = n_colours(&picture);
+            assert!(n > N_COLOURS, "round {round}: {n} colours at {width} x {height}");
+        }
+        gui.destroy(&encore.plugin.plugin_handle());
+        assert!(window.becomes_empty());
+    }
+}
+
+fn open_clap(
+    encore: &mut ClapInstance,
+    gui: &PluginGui,
+    config: GuiConfiguration,
+    window: &HostWindow,
+) {
+    let handle = encore.plugin.plugin_handle();
+    assert!(gui.is_api_supported(&handle, config));
+    assert!(!gui.is_api_supported(&handle, GuiConfiguration { is_floating: true, ..config }));
+    gui.create(&handle, config).expect("an editor");
+    assert!(gui.can_resize(&handle));
+    let least = gui.adjust_size(&handle, GuiSize { width: 10, height: 10 });
+    assert_eq!(least, Some(GuiSize { width: 800, height: 500 }));
+    // SAFETY: the window outlives the editor.
+    unsafe { gui.set_parent(&handle, Window::from_x11_handle(window.id.into())) }
+        .expect("a parent");
+    gui.show(&handle).expect("it shows");
+}
+
+#[test]
+fn an_instance_may_go_while_its_editor_is_open() {
+    if !has_display() {
+        return;
+    }
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let clap = Clap::load();
+    let window = HostWindow::open(1000, 640);
+    for _ in 0..3 {
+        let mut encore = clap.instance();
+        let gui: PluginGui = encore.plugin.plugin_handle().get_extension().expect("an editor");
+        let config = GuiConfiguration { api_type: GuiApiType::X11, is_floating: false };
+        open_clap(&mut encore, &gui, config, &window);
+        run(&mut encore, 0.1);
+
+        drop(encore);
+
+        assert!(window.becomes_empty());
+    }
+}
+
+#[test]
+fn the_vst3_editor_is_removed_and_attached_again() {
+    if !has_display() {
+        return;
+    }
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let vst3 = Vst3::load();
+    let mut encore = vst3.instance();
+    let window = HostWindow::open(1000, 640);
+    let frame = encore.host.to_com_ptr::<IPlugFrame>().expect("it is one");
+    let n_timers_before = encore.log.timers.borrow().len();
+
+    // SAFETY: the name ends with a zero, and the window and the frame outlive the view.
+    unsafe {
+        let view = ComPtr::from_raw(encore.controller.createView(c"editor".as_ptr()));
+        let view = view.expect("a view");
+        assert_eq!(view.setFrame(frame.as_ptr()), kResultOk);
+        for (width, height) in [(1000, 640), (900, 600), (1000, 640)] {
+            let parent = window.id as usize as *mut std::ffi::c_void;
+            assert_eq!(view.attached(parent, c"X11EmbedWindowID".as_ptr()), kResultOk);
+            assert_eq!(encore.log.timers.borrow().len(), n_timers_before + 1);
+            window.resize(width, height);
+            let mut size = ViewRect { left: 0, top: 0, right: width as i32, bottom: height as i32 };
+            assert_eq!(view.onSize(&mut size), kResultOk);
+            run(&mut encore, 1.0);
+
+            assert_eq!(window.children(), [(width, height)]);
+            let n = n_colours(&window.pixels(width, height));
+            assert!(n > N_COLOURS, "{n} colours at {width} x {height}");
+            assert_eq!(view.removed(), kResultOk);
+            assert!(window.becomes_empty());
+            assert_eq!(encore.log.timers.borrow().len(), n_timers_before);
+        }
+        view.setFrame(std::ptr::null_mut());
+    }
+}
+
+#[test]
+fn an_editor_in_which_nothing_moves_draws_nothing() {
+    if !has_display() {
+        return;
+    }
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let clap = Clap::load();
+    let mut encore = clap.instance();
+    let gui: PluginGui = encore.plugin.plugin_handle().get_extension().expect("an editor");
+    let config = GuiConfiguration { api_type: GuiApiType::X11, is_floating: false };
+    let window = HostWindow::open(1000, 640);
+    open_clap(&mut encore, &gui, config, &window);
+    run(&mut encore, 3.0); // the model is loaded, the meters have been seen
+    std::thread::sleep(Duration::from_secs(4)); // and have fallen
+
+    let before = processor_time();
+    std::thread::sleep(Duration::from_secs(2));
+    let used = processor_time() - before;
+
+    assert!(used < Duration::from_millis(100), "an idle editor used {used:?} in two seconds");
+    gui.destroy(&encore.plugin.plugin_handle());
+}
+
+/// What this process has used of all processors.
+fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux tells");
+    let fields: Vec<_> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
+    let ticks: u64 = fields[11..13].iter().map(|f| f.parse::<u64>().expect("a number")).sum();
+    Duration::from_millis(ticks * 10) // a tick is 1/100 s on every Linux we know
+}
