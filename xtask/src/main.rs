@@ -1,1 +1,45 @@
-fn main() {}
+//! The project's two commands, and the bundler.
+//!
+//! - `cargo xtask demo`: build the plugin, host it, continue a real recording.
+//! - `cargo xtask test`: everything that has to hold before a change lands.
+//! - `cargo xtask bundle`: the plugin as `target/bundled/encore.clap` and `encore.vst3`, with its model.
+//! - `cargo xtask notices`: the licences of everything the plugin contains.
+//!
+//! Each does all of its own set-up and stops at the first thing that is wrong.
+
+mod display;
+mod notices;
+mod packages;
+mod steps;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  demo     build the plugin, host it and continue a real recording with the shipped model;
+           writes target/demo/out.wav, out.png and summary.json
+  test     formatting, lints, and every test, on the built binaries and under a display
+  bundle   build target/bundled/encore.clap and encore.vst3, with the model beside them
+  notices  write THIRD-PARTY-NOTICES.md anew, after a dependency has changed";
+
+fn main() -> ExitCode {
+    let command = std::env::args().nth(1).unwrap_or_default();
+    let done = match command.as_str() {
+        "demo" => steps::demo(),
+        "test" => steps::test(),
+        "bundle" => steps::bundle(),
+        "notices" => notices::write(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\ncargo xtask {command}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

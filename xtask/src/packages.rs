@@ -1,0 +1,75 @@
+//! Debian packages that a step needs: found, installed where we may, named where we may not.
+
+use std::{path::Path, process::Command};
+
+use crate::steps::Failure;
+
+/// How to tell that a package is there.
+enum Probe {
+    Program(&'static str),
+    Library(&'static str),
+}
+
+use Probe::{Library, Program};
+
+/// What opening the editor without a screen takes: a display, and OpenGL in software.
+const DISPLAY: [(&str, Probe); 7] = [
+    ("xvfb", Program("Xvfb")),
+    ("libegl1", Library("libEGL.so.1")),
+    ("libgl1", Library("libGL.so.1")),
+    ("libgl1-mesa-dri", Library("libGLX_mesa.so.0")),
+    ("libx11-6", Library("libX11.so.6")),
+    ("libx11-xcb1", Library("libX11-xcb.so.1")),
+    ("libxcursor1", Library("libXcursor.so.1")),
+];
+
+/// Makes sure that a window can be opened without a screen.
+pub fn need_display() -> Result<(), Failure> {
+    let libraries = output("ldconfig", &["-p"]).or_else(|| output("/sbin/ldconfig", &["-p"]));
+    let libraries = libraries.unwrap_or_default();
+    let is_there = |probe: &Probe| match probe {
+        Program(name) => on_path(name),
+        Library(name) => libraries.contains(name),
+    };
+    let missing: Vec<_> =
+        DISPLAY.iter().filter(|(_, probe)| !is_there(probe)).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install(&missing)
+}
+
+fn install(packages: &[&str]) -> Result<(), Failure> {
+    let list = packages.join(" ");
+    let may_install = output("id", &["-u"]).is_some_and(|id| id.trim() == "0");
+    if !may_install || !on_path("apt-get") {
+        return Err(Failure(format!(
+            "these packages are missing; install them and try again:\n  \
+             sudo apt-get update && sudo apt-get install -y {list}"
+        )));
+    }
+    println!("installing {list} …");
+    apt(&["update", "-q"])?;
+    let mut args = vec!["install", "-y", "-q", "--no-install-recommends"];
+    args.extend(packages);
+    apt(&args)
+}
+
+fn apt(args: &[&str]) -> Result<(), Failure> {
+    let status =
+        Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(Failure(format!("apt-get {} failed", args.join(" ")))),
+    }
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| Path::new(&folder).join(program).is_file())
+}
+
+fn output(program: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(args).output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
