@@ -28,14 +28,24 @@ const N_COLOURS: usize = 40;
 /// One window at a time: they are drawn in software, on few cores.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Runs the main loop for a while, with audio in between as a song that rolls.
+/// Runs the main loop for a while, with audio in between as a song that rolls from its start.
 fn run(encore: &mut dyn Instance, seconds: f64) {
-    let end = Instant::now() + Duration::from_secs_f64(seconds);
-    while Instant::now() < end {
+    let begun = Instant::now();
+    let mut n_played = 0;
+    while begun.elapsed().as_secs_f64() < seconds {
         encore.main_thread();
-        encore.play(&Play { n_frames: 480, ..Play::default() });
-        std::thread::sleep(Duration::from_millis(10));
+        let song = Song::Rolls(n_played);
+        encore.play(&Play { n_frames: 960, song, input: swell, ..Play::default() });
+        n_played += 960;
+        std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A tone that swells, so that there is something to see.
+fn swell(frame: usize) -> [f32; 2] {
+    let tone = (frame as f32 * 0.05).sin();
+    let level = 0.2 + 0.5 * (frame % 960) as f32 / 960.0;
+    [level * tone, 0.7 * level * tone]
 }
 
 #[test]

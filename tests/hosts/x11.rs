@@ -56,6 +56,8 @@ impl HostWindow {
             )
             .expect("a window");
         connection.map_window(id).expect("a window that shows");
+        let nobody = x11rb::NONE; // and the pointer out of the way: no tooltips in pictures
+        connection.warp_pointer(nobody, root.root, 0, 0, 0, 0, i16::MAX, i16::MAX).expect("sent");
         connection.sync().expect("a display that listens");
         Self { connection, id }
     }

@@ -105,6 +105,7 @@ impl State {
     #[cfg(not(target_os = "linux"))]
     fn start_timer(self: &Rc<Self>) {}
 
+    #[cfg(target_os = "linux")]
     fn main_thread(&self) {
         self.instance.tell();
         if let Some(window) = self.window() {
