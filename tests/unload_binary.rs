@@ -12,13 +12,11 @@ use hosts::{Format, Play, clap::Clap, use_repository_packs, vst3::Vst3};
 /// Longest time that unloading may take while the engine works.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Names of this process's threads, but for those that candle never ends: because of them `build.rs` keeps
-/// the library in memory.
+/// Names of this process's threads.
 fn threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").expect("Linux lists threads");
     let names = tasks.filter_map(|t| std::fs::read_to_string(t.ok()?.path().join("comm")).ok());
     let mut names: Vec<_> = names.map(|name| name.trim().to_owned()).collect();
-    names.retain(|name| !name.starts_with("candle-"));
     names.sort();
     names
 }
