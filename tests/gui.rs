@@ -9,9 +9,11 @@ use std::{
 };
 
 use clack_extensions::gui::{GuiApiType, GuiConfiguration, GuiSize, PluginGui, Window};
+use encore::params::ParamId;
 use hosts::{
-    Instance, Play,
+    Instance, Play, Song,
     clap::{Clap, ClapInstance},
+    silence,
     vst3::Vst3,
     x11::{HostWindow, has_display, n_colours},
 };
@@ -26,14 +28,24 @@ const N_COLOURS: usize = 40;
 /// One window at a time: they are drawn in software, on few cores.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Runs the main loop for a while, with audio in between as a song that rolls.
+/// Runs the main loop for a while, with audio in between as a song that rolls from its start.
 fn run(encore: &mut dyn Instance, seconds: f64) {
-    let end = Instant::now() + Duration::from_secs_f64(seconds);
-    while Instant::now() < end {
+    let begun = Instant::now();
+    let mut n_played = 0;
+    while begun.elapsed().as_secs_f64() < seconds {
         encore.main_thread();
-        encore.play(&Play { n_frames: 480, ..Play::default() });
-        std::thread::sleep(Duration::from_millis(10));
+        let song = Song::Rolls(n_played);
+        encore.play(&Play { n_frames: 960, song, input: swell, ..Play::default() });
+        n_played += 960;
+        std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A tone that swells, so that there is something to see.
+fn swell(frame: usize) -> [f32; 2] {
+    let tone = (frame as f32 * 0.05).sin();
+    let level = 0.2 + 0.5 * (frame % 960) as f32 / 960.0;
+    [level * tone, 0.7 * level * tone]
 }
 
 #[test]
@@ -83,6 +95,55 @@ fn open_clap(
     unsafe { gui.set_parent(&handle, Window::from_x11_handle(window.id.into())) }
         .expect("a parent");
     gui.show(&handle).expect("it shows");
+}
+
+#[test]
+fn a_click_on_continue_composes_and_is_recorded_by_the_host() {
+    if !has_display() {
+        return;
+    }
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let clap = Clap::load();
+    let mut encore = clap.instance();
+    let gui: PluginGui = encore.plugin.plugin_handle().get_extension().expect("an editor");
+    let config = GuiConfiguration { api_type: GuiApiType::X11, is_floating: false };
+    let window = HostWindow::open(1000, 640);
+    open_clap(&mut encore, &gui, config, &window);
+    run(&mut encore, 2.0); // the model is loaded
+    let end = 96_000;
+    encore.play(&Play { n_frames: end as usize, ..Play::default() });
+    let rests = Play { song: Song::Rests(end), n_frames: 480, input: silence, ..Play::default() };
+    encore.play(&rests);
+    std::thread::sleep(Duration::from_millis(300));
+
+    let (x, y) = continue_button(&window.pixels(1000, 640));
+    window.click(x, y);
+
+    let told = encore.play(&rests).told;
+    let id = ParamId::Continue.param().host_id;
+    let told: Vec<_> = told.into_iter().map(|(_, id, value)| (id, value)).collect();
+    assert_eq!(told, [(id, 1.0), (id, 0.0)]);
+    let begun = Instant::now();
+    let sounds = |encore: &mut ClapInstance| {
+        let rolls = Play { song: Song::Rolls(end), n_frames: 24_000, ..rests.clone() };
+        encore.play(&rolls).left.iter().any(|s| s.abs() > 0.001)
+    };
+    while !sounds(&mut encore) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no take after a minute");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    gui.destroy(&encore.plugin.plugin_handle());
+}
+
+/// The middle of the amber field in the lower left.
+fn continue_button(editor: &image::RgbImage) -> (u32, u32) {
+    let is_amber = |&(x, y, p): &(u32, u32, &image::Rgb<u8>)| {
+        x < 200 && y > 250 && p[0] > 220 && (150..200).contains(&p[1]) && p[2] < 110
+    };
+    let field: Vec<_> = editor.enumerate_pixels().filter(is_amber).collect();
+    let n = field.len() as u32;
+    assert!(n > 1000, "there is no Continue button");
+    (field.iter().map(|p| p.0).sum::<u32>() / n, field.iter().map(|p| p.1).sum::<u32>() / n)
 }
 
 #[test]

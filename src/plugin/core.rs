@@ -135,9 +135,10 @@ impl Core {
 
     /// Editor: the user set a parameter; the host learns of it as a gesture.
     pub fn edit(&self, gesture: Gesture) {
-        if let Gesture::Value(id, value) = gesture {
-            self.values.set(id, value);
-            self.news.dirty.store(true, Relaxed);
+        match gesture {
+            Gesture::Begin(_) => {}
+            Gesture::Value(id, value) => self.values.set(id, value),
+            Gesture::End(_) => self.news.dirty.store(true, Relaxed),
         }
         self.gestures.push(gesture);
         self.news.wake();
@@ -266,6 +267,7 @@ mod tests {
         let host = Told::default();
 
         core.edit(Gesture::Value(ParamId::Seed, 5.0));
+        core.edit(Gesture::End(ParamId::Seed));
         core.load(&core.save()).unwrap();
         core.tell(&host);
         core.tell(&host);

@@ -7,6 +7,7 @@
 pub mod clap;
 mod core;
 mod editor;
+mod events;
 mod gestures;
 mod guard;
 mod host;

@@ -11,7 +11,11 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use super::{Core, momentary::Momentary};
+use super::{
+    Core,
+    events::{Event, Events},
+    momentary::Momentary,
+};
 use crate::{
     link::{self, Signals, Transport},
     params::ParamId,
@@ -28,9 +32,6 @@ const UNNAMED_RATE: f64 = 48_000.0;
 /// Shortest and longest piece that is processed at once, in frames.
 const PIECE_FRAMES: (usize, usize) = (64, 65_536);
 
-/// Parameter events one block has room for; later ones overwrite the last of the same parameter.
-const MAX_EVENTS: usize = 8192;
-
 /// Trigger falls one block has room for.
 const MAX_FALLS: usize = 64;
 
@@ -42,16 +43,6 @@ pub struct Fall {
     pub id: ParamId,
 }
 
-/// A parameter value that holds from frame `at` of the host's block.
-#[derive(Debug, Clone, Copy)]
-struct Event {
-    at: u32,
-    /// Order of arrival, which decides between events of the same frame.
-    seq: u32,
-    id: ParamId,
-    value: f64,
-}
-
 /// What an adapter drives.
 pub struct Processor {
     core: Arc<Core>,
@@ -61,8 +52,7 @@ pub struct Processor {
     rate: f64,
     /// Left and right, as long as the largest piece.
     pub main: [Vec<f32>; 2],
-    events: Vec<Event>,
-    next_event: usize,
+    events: Events,
     falls: Vec<Fall>,
     continue_trigger: Momentary,
     stop_trigger: Momentary,
@@ -80,8 +70,7 @@ impl Processor {
             signals: None,
             rate: UNNAMED_RATE,
             main: [vec![0.0; PIECE_FRAMES.0], vec![0.0; PIECE_FRAMES.0]],
-            events: Vec::with_capacity(MAX_EVENTS),
-            next_event: 0,
+            events: Events::default(),
             falls: Vec::with_capacity(MAX_FALLS),
             continue_trigger: Momentary::default(),
             stop_trigger: Momentary::default(),
@@ -139,7 +128,6 @@ impl Processor {
     /// Starts a host block.
     pub fn begin(&mut self) {
         self.events.clear();
-        self.next_event = 0;
         self.falls.clear();
         for (echo, trigger) in [
             (&self.core.continue_echo, &mut self.continue_trigger),
@@ -153,17 +141,12 @@ impl Processor {
 
     /// Sets a parameter to a plain value from frame `at` of the host's block on.
     pub fn push(&mut self, at: u32, id: ParamId, value: f64) {
-        let seq = self.events.len() as u32;
-        if self.events.len() < MAX_EVENTS {
-            self.events.push(Event { at, seq, id, value });
-        } else if let Some(last) = self.events.iter_mut().rev().find(|e| e.id == id) {
-            last.value = value; // where the flood ends matters more than each of its waves
-        }
+        self.events.push(Event { at, id, value });
     }
 
     /// Orders the block's events; call it once they are all pushed.
     pub fn sort(&mut self) {
-        self.events.sort_unstable_by_key(|e| (e.at, e.seq));
+        self.events.sort();
     }
 
     /// Processes the first `n` frames of [`Processor::main`] in place. They are frames `offset..` of the
@@ -173,7 +156,7 @@ impl Processor {
         let mut done = 0;
         while done < n {
             self.apply_until(offset + done);
-            let next = self.events.get(self.next_event).map_or(n, |e| e.at as usize - offset);
+            let next = self.events.next_at().map_or(n, |at| at as usize - offset);
             let end = next.min(n);
             let controls = self.controls();
             let there = transport.advanced(done, self.rate);
@@ -198,10 +181,7 @@ impl Processor {
     }
 
     fn apply_until(&mut self, frame: usize) {
-        while let Some(&event) = self.events.get(self.next_event)
-            && event.at as usize <= frame
-        {
-            self.next_event += 1;
+        while let Some(event) = self.events.pop_until(frame) {
             match event.id {
                 ParamId::Continue => {
                     if self.continue_trigger.fires(event.value, self.clock, self.rate) {
@@ -323,17 +303,17 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_events_ends_at_its_last_value() {
+    fn the_hosts_echo_of_the_editors_press_does_nothing() {
         let core = Core::new();
         let mut processor = Processor::new(Arc::clone(&core));
-        processor.prepare(48_000.0, 256);
+        processor.prepare(48_000.0, 512);
+        core.press_continue();
 
         processor.begin();
-        for i in 0..3 * MAX_EVENTS as u32 {
-            processor.push(i * 255 / (3 * MAX_EVENTS as u32), ParamId::Seed, f64::from(i));
-        }
-        run(&mut processor, 256, 0.0);
+        processor.push(0, ParamId::Continue, 1.0);
+        processor.push(0, ParamId::Continue, 0.0);
+        run(&mut processor, 512, 0.0);
 
-        assert_eq!(core.values.get(ParamId::Seed), (3 * MAX_EVENTS - 1) as f64);
+        assert!(processor.falls().is_empty());
     }
 }

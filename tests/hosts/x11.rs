@@ -9,7 +9,9 @@ use x11rb::{
     COPY_DEPTH_FROM_PARENT,
     connection::Connection,
     protocol::xproto::{
-        ConfigureWindowAux, ConnectionExt as _, CreateWindowAux, ImageFormat, WindowClass,
+        BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ButtonPressEvent, ConfigureWindowAux,
+        ConnectionExt as _, CreateWindowAux, EventMask, ImageFormat, KeyButMask,
+        MOTION_NOTIFY_EVENT, WindowClass,
     },
     rust_connection::RustConnection,
     wrapper::ConnectionExt as _,
@@ -54,6 +56,8 @@ impl HostWindow {
             )
             .expect("a window");
         connection.map_window(id).expect("a window that shows");
+        let nobody = x11rb::NONE; // and the pointer out of the way: no tooltips in pictures
+        connection.warp_pointer(nobody, root.root, 0, 0, 0, 0, i16::MAX, i16::MAX).expect("sent");
         connection.sync().expect("a display that listens");
         Self { connection, id }
     }
@@ -66,12 +70,48 @@ impl HostWindow {
 
     /// Sizes of the windows inside.
     pub fn children(&self) -> Vec<(u32, u32)> {
-        let tree = self.connection.query_tree(self.id).expect("asked").reply().expect("answered");
         let size = |child: &u32| {
             let shape = self.connection.get_geometry(*child).expect("asked").reply().ok()?;
             Some((shape.width.into(), shape.height.into()))
         };
-        tree.children.iter().filter_map(size).collect()
+        self.child_ids().iter().filter_map(size).collect()
+    }
+
+    fn child_ids(&self) -> Vec<u32> {
+        let tree = self.connection.query_tree(self.id).expect("asked");
+        tree.reply().expect("answered").children
+    }
+
+    /// Moves the pointer over the editor to a pixel of it, and presses and releases the left button.
+    pub fn click(&self, x: u32, y: u32) {
+        let editor = self.child_ids()[0];
+        let nobody = x11rb::NONE;
+        let event = |response_type, state| ButtonPressEvent {
+            response_type,
+            detail: 1,
+            sequence: 0,
+            time: x11rb::CURRENT_TIME,
+            root: nobody,
+            event: editor,
+            child: nobody,
+            root_x: x as i16,
+            root_y: y as i16,
+            event_x: x as i16,
+            event_y: y as i16,
+            state,
+            same_screen: true,
+        };
+        let steps = [
+            (MOTION_NOTIFY_EVENT, KeyButMask::default()),
+            (BUTTON_PRESS_EVENT, KeyButMask::default()),
+            (BUTTON_RELEASE_EVENT, KeyButMask::BUTTON1),
+        ];
+        for (kind, state) in steps {
+            let event = event(kind, state); // a motion has the same layout
+            let sent = self.connection.send_event(false, editor, EventMask::NO_EVENT, event);
+            sent.expect("an event").check().expect("the editor's window is there");
+            std::thread::sleep(Duration::from_millis(100)); // a frame is drawn in between
+        }
     }
 
     /// Whether nothing is inside, or soon: the display hears of a closed window a little later.

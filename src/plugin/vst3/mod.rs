@@ -4,17 +4,19 @@
 //! Hosts break the rules of this format in every way, so: no panic leaves a method, pointers are checked,
 //! no lock is held while the host is called, and calls in the wrong order do something harmless.
 //!
-//! - [`instance`]: what the object and its view share, and what the host is told
-//! - [`component`], [`process`], [`controller`], [`view`]: the interfaces
+//! - [`instance`], [`automation`]: what the object and its view share; [`handler`]: what the host is told
+//! - [`component`], [`process`], [`controller`], [`view`] with its [`window`]: the interfaces
 //! - [`buffers`], [`stream`], [`strings`], [`time`], [`parent`], `run_loop`: from COM's types to ours
 //! - [`factory`]: how the host finds us
 
 #![allow(non_snake_case)] // the interfaces' own names
 
+mod automation;
 mod buffers;
 mod component;
 mod controller;
 mod factory;
+mod handler;
 mod instance;
 mod parent;
 mod process;
@@ -24,6 +26,7 @@ mod stream;
 mod strings;
 mod time;
 mod view;
+mod window;
 
 use std::sync::Arc;
 

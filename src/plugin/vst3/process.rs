@@ -16,12 +16,7 @@ use ::vst3::{
     },
 };
 
-use super::{
-    Encore, buffers,
-    component::is_bus,
-    instance::{Automation, Setup},
-    time,
-};
+use super::{Encore, automation::Automation, buffers, component::is_bus, instance::Setup, time};
 use crate::{
     params::ParamId,
     plugin::{Processor, guard::guard},
