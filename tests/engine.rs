@@ -11,6 +11,9 @@ use encore::{
 const RATE: f64 = 48_000.0;
 const BLOCK: usize = 512;
 
+/// Frames after a seam in which a take may still be fading in, because it was not there before.
+const FADE: usize = 480;
+
 fn settings() -> Settings {
     Settings {
         artist: 4,
@@ -115,7 +118,7 @@ fn a_take_sounds_again_whenever_the_song_passes_it() {
     roll(&mut audio, 0, 6_000, &offline); // elsewhere in the song
     let again = roll(&mut audio, 59_488, 48_512, &Controls::default());
 
-    assert_eq!(first[..], again[512..]);
+    assert_eq!(first[FADE..], again[512 + FADE..]);
 }
 
 #[test]
@@ -128,8 +131,8 @@ fn the_same_request_gives_the_same_take_and_another_seed_another() {
         roll(&mut audio, 60_000, 48_000, &offline)
     });
 
-    assert_eq!(takes[0], takes[1]);
-    assert_ne!(takes[0], takes[2]);
+    assert_eq!(takes[0][FADE..], takes[1][FADE..]);
+    assert_ne!(takes[0][FADE..], takes[2][FADE..]);
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub fn bundle() -> Result<(), Failure> {
     nice_plug_xtask::chdir_workspace_root()
         .and_then(|()| nice_plug_xtask::bundle(&target(), "encore", &["--release".into()], false))
         .map_err(|e| Failure(format!("bundling failed: {e:#}")))?;
+    drop(fs::remove_file(bundles().join("Encore"))); // the command line is no plugin
     copy_folder(&root().join("models/starter"), &bundles().join("models/starter"))?;
     for notice in ["LICENSE-MIT", "LICENSE-APACHE", "THIRD-PARTY-NOTICES.md"] {
         copy(&root().join(notice), &bundles().join(notice))?;
