@@ -1,12 +1,9 @@
 //! What one instance shares between its threads: the parameters, the engine's handle, the live numbers and
 //! what the host is yet to be told. Every thread may call every method unless it says otherwise.
 
-use std::{
-    borrow::Cow,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use parking_lot::Mutex;
@@ -38,7 +35,7 @@ pub struct Core {
     instance: Instance,
     _engine: Arc<Engine>,
     signals: Mutex<Option<Arc<Signals>>>,
-    notice: Mutex<Option<Notice>>,
+    notices: Mutex<Notices>,
     /// The pack whose names the host was told.
     told_pack: Mutex<Option<Arc<PackSummary>>>,
 }
@@ -66,7 +63,7 @@ impl Core {
             instance,
             _engine: engine,
             signals: Mutex::new(None),
-            notice: Mutex::new(None),
+            notices: Mutex::default(),
             told_pack: Mutex::new(None),
         })
     }
@@ -79,9 +76,10 @@ impl Core {
     /// The engine's status, with the plugin's own notice in front of the engine's.
     pub fn status(&self) -> Arc<Status> {
         let status = self.instance.status();
-        match &*self.notice.lock() {
+        let notices = self.notices.lock();
+        match notices.state.as_ref().or(notices.rate.as_ref()) {
             None => status,
-            own => Arc::new(Status { notice: own.clone(), ..(*status).clone() }),
+            own => Arc::new(Status { notice: own.cloned(), ..(*status).clone() }),
         }
     }
 
@@ -124,13 +122,15 @@ impl Core {
     /// Main thread: the engine's end of a new link.
     pub(super) fn attach(&self, ends: EngineEnds) {
         *self.signals.lock() = Some(Arc::clone(&ends.signals));
+        self.notices.lock().rate = None;
         self.instance.attach(ends);
     }
 
     /// Main thread: there is no link, and why.
-    pub(super) fn detach(&self, why: impl Into<Cow<'static, str>>) {
+    pub(super) fn detach(&self, why: String) {
         *self.signals.lock() = None;
-        self.notify(Severity::Error, why);
+        self.notices.lock().rate = Some(error(why));
+        self.news.repaint.request_repaint();
     }
 
     /// Editor: the user set a parameter; the host learns of it as a gesture.
@@ -166,7 +166,10 @@ impl Core {
 
     /// Editor: the user has read what [`Core::status`] showed.
     pub fn dismiss_notice(&self) {
-        if self.notice.lock().take().is_none() {
+        let mut notices = self.notices.lock();
+        let own = notices.state.take().or_else(|| notices.rate.take());
+        drop(notices);
+        if own.is_none() {
             self.instance.send(Command::DismissNotice);
         }
         self.news.repaint.request_repaint();
@@ -179,13 +182,11 @@ impl Core {
 
     /// Takes over a saved instance. On an error the parameters stay, and the user is told why.
     pub fn load(&self, bytes: &[u8]) -> Result<(), StateError> {
-        let values = params::load_state(bytes).inspect_err(|error| {
-            self.notify(Severity::Error, error.to_string());
-        })?;
-        self.values.set_all(&values);
-        *self.notice.lock() = None;
-        self.news.values.store(true, Relaxed);
+        let loaded = params::load_state(bytes);
+        self.notices.lock().state = loaded.as_ref().err().map(|why| error(why.to_string()));
         self.news.repaint.request_repaint();
+        self.values.set_all(&loaded?);
+        self.news.values.store(true, Relaxed);
         Ok(())
     }
 
@@ -205,11 +206,6 @@ impl Core {
         if news.lower(&news.values) {
             host.values_changed();
         }
-    }
-
-    fn notify(&self, severity: Severity, text: impl Into<Cow<'static, str>>) {
-        *self.notice.lock() = Some(Notice { severity, text: text.into().into_owned() });
-        self.news.repaint.request_repaint();
     }
 
     fn record_press(&self, id: ParamId) {
@@ -234,6 +230,19 @@ impl Core {
         *told = pack;
         is_new
     }
+}
+
+/// What the plugin itself has to say, besides the engine.
+#[derive(Default)]
+struct Notices {
+    /// A state that could not be read.
+    state: Option<Notice>,
+    /// A sample rate at which nothing works.
+    rate: Option<Notice>,
+}
+
+fn error(text: String) -> Notice {
+    Notice { severity: Severity::Error, text }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The plugin: one core that knows no format, and a thin adapter for each format.
 //!
 //! [`Core`] is what an instance shares between its threads, [`Processor`] is its audio thread, and
-//! [`editor`] its window. [`clap`] and [`vst3`] translate between a host and these three; whatever a host
-//! must be told is decided in [`host`] and only carried out by them.
+//! `editor` its window. [`clap`] and [`vst3`] translate between a host and these three; whatever a host
+//! must be told is decided in `host` and only carried out by them.
 
 pub mod clap;
 mod core;

@@ -300,6 +300,7 @@ mod tests {
         processor.begin();
         run(&mut processor, 64, 0.5);
         assert_eq!(core.live().rate, 44_100.0);
+        assert!(core.status().notice.as_ref().is_none_or(|n| !n.text.contains("Hz")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The CLAP adapter, on clack, which makes each of CLAP's threads a type and catches panics.
 //!
-//! [`main_thread`] answers the host's questions, [`processor`] runs audio, [`gui`] holds the window,
-//! [`events`] translates events and time.
+//! `main_thread` answers the host's questions, `processor` runs audio, `gui` holds the window,
+//! `events` translates events and time.
 
 mod events;
 mod gui;

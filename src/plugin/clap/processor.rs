@@ -81,13 +81,14 @@ impl PluginTailImpl for ClapProcessor<'_> {
 impl Encore {
     /// A flush on the main thread: there is a parked processor, or there never was one.
     pub(super) fn flush_inactive(shared: &Shared, input: &InputEvents, output: &mut OutputEvents) {
-        let mut parked = shared.parked.lock();
-        match &mut *parked {
-            Some(processor) => {
+        let parked = shared.parked.lock().take();
+        match parked {
+            Some(mut processor) => {
                 processor.begin();
-                events::push_values(processor, input);
+                events::push_values(&mut processor, input);
                 processor.finish();
-                give_news(shared, processor, output);
+                give_news(shared, &processor, output);
+                *shared.parked.lock() = Some(processor);
             }
             None => {
                 events::set_values(&shared.core, input);

@@ -4,10 +4,10 @@
 //! Hosts break the rules of this format in every way, so: no panic leaves a method, pointers are checked,
 //! no lock is held while the host is called, and calls in the wrong order do something harmless.
 //!
-//! - [`instance`], [`automation`]: what the object and its view share; [`handler`]: what the host is told
-//! - [`component`], [`process`], [`controller`], [`view`] with its [`window`]: the interfaces
-//! - [`buffers`], [`stream`], [`strings`], [`time`], [`parent`], `run_loop`: from COM's types to ours
-//! - [`factory`]: how the host finds us
+//! - `instance`, `automation`: what the object and its view share; `handler`: what the host is told
+//! - `component`, `process`, `controller`, `view` with its `window`: the interfaces
+//! - `buffers`, `stream`, `strings`, `time`, `parent`, `run_loop`: from COM's types to ours
+//! - `factory`: how the host finds us
 
 #![allow(non_snake_case)] // the interfaces' own names
 
