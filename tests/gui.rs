@@ -13,7 +13,7 @@ use encore::params::ParamId;
 use hosts::{
     Instance, Play, Song,
     clap::{Clap, ClapInstance},
-    silence,
+    recording, silence,
     vst3::Vst3,
     x11::{HostWindow, has_display, n_colours},
 };
@@ -30,8 +30,13 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// Runs the main loop for a while, with audio in between as a song that rolls from its start.
 fn run(encore: &mut dyn Instance, seconds: f64) {
+    run_at(encore, 0, seconds);
+}
+
+/// The same from another place in the song.
+fn run_at(encore: &mut dyn Instance, start: i64, seconds: f64) {
     let begun = Instant::now();
-    let mut n_played = 0;
+    let mut n_played = start;
     while begun.elapsed().as_secs_f64() < seconds {
         encore.main_thread();
         let song = Song::Rolls(n_played);
@@ -110,8 +115,9 @@ fn a_click_on_continue_composes_and_is_recorded_by_the_host() {
     let window = HostWindow::open(1000, 640);
     open_clap(&mut encore, &gui, config, &window);
     run(&mut encore, 2.0); // the model is loaded
-    let end = 96_000;
-    encore.play(&Play { n_frames: end as usize, ..Play::default() });
+    let end = 4 * 48_000;
+    choose_style(&mut encore);
+    encore.play(&Play { n_frames: end as usize, input: recording, ..Play::default() });
     let rests = Play { song: Song::Rests(end), n_frames: 480, input: silence, ..Play::default() };
     encore.play(&rests);
     std::thread::sleep(Duration::from_millis(300));
@@ -132,7 +138,20 @@ fn a_click_on_continue_composes_and_is_recorded_by_the_host() {
         assert!(begun.elapsed() < Duration::from_secs(60), "no take after a minute");
         std::thread::sleep(Duration::from_millis(50));
     }
+    run_at(&mut encore, end, 8.0); // the whole take, with the playhead in it
+    window.photograph(1000, 640, "editor-take");
     gui.destroy(&encore.plugin.plugin_handle());
+}
+
+/// Picks the recording's own style, as a host's automation would.
+fn choose_style(encore: &mut ClapInstance) {
+    let styles = [(ParamId::Artist, "Foundry"), (ParamId::Genre, "house")];
+    let events = styles.map(|(id, name)| {
+        let host_id = id.param().host_id;
+        (0, host_id, encore.parse(host_id, name).expect("the starter pack has it"))
+    });
+    let events = events.into();
+    encore.play(&Play { song: Song::Rests(0), n_frames: 64, events, ..Play::default() });
 }
 
 /// The middle of the amber field in the lower left.

@@ -113,11 +113,11 @@ fn without_artist_and_genre_both_are_unknown_and_a_note_says_so() {
 #[test]
 fn the_starter_pack_continues_a_stereo_track_at_another_rate() {
     let desk = Desk::new();
-    let track = in_repository("tests/audio/hearthside_stereo_48k.wav");
+    let track = in_repository("tests/audio/foundry_stereo_48k.wav");
     let pack = in_repository("models/starter");
 
     let result = desk.json(&format!(
-        "continue {track} --pack {pack} --artist HEARTHSIDE --prime-seconds 0.5 --seconds 0.5 --out takes"
+        "continue {track} --pack {pack} --artist FOUNDRY --prime-seconds 0.5 --seconds 0.5 --out takes"
     ));
 
     let audio = wav::read(&desk.path("takes/take-1.wav")).unwrap();
@@ -128,7 +128,7 @@ fn the_starter_pack_continues_a_stereo_track_at_another_rate() {
     assert_eq!(audio.n_frames() - seam_frame, 22_050, "the continuation is half a second");
     assert!(audio.samples[seam_frame..].iter().any(|x| x.abs() > 0.01), "and it sounds");
     let recipe = text(&desk.bytes("takes/take-1.json"));
-    assert!(recipe.contains("Hearthside") && recipe.contains("folk"));
+    assert!(recipe.contains("Foundry") && recipe.contains("house"));
 }
 
 #[test]

@@ -10,7 +10,6 @@ mod hosts;
 use std::{
     error::Error,
     path::{Path, PathBuf},
-    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -19,12 +18,11 @@ use encore::{
     takes::{measure, picture, wav},
     units::seconds_from_frames,
 };
-use hosts::{Instance, Play, Song, clap::Clap};
+use hosts::{Instance, Play, RECORDING, Song, clap::Clap, clip, recording};
 
-const RECORDING: &str = "tests/audio/hearthside_stereo_48k.wav";
 const OUT: &str = "target/demo";
-const ARTIST: &str = "Hearthside";
-const GENRE: &str = "folk";
+const ARTIST: &str = "Foundry";
+const GENRE: &str = "house";
 const SEED: f64 = 7.0;
 const SEAM_SECONDS: f64 = 8.0;
 const PRIME_SECONDS: f64 = 2.5;
@@ -37,27 +35,13 @@ const MAX_STEP_RATIO: f32 = 1.5;
 /// Around the seam, how far gaps and clicks are looked for.
 const AROUND_SECONDS: f64 = 0.25;
 
-/// The recording, where the host's input can reach it.
-static CLIP: OnceLock<wav::Audio> = OnceLock::new();
-
-/// A stereo frame of the recording; silence after its end.
-fn recording(frame: usize) -> [f32; 2] {
-    let clip = CLIP.get();
-    [0, 1].map(|c| clip.and_then(|clip| clip.samples.get(frame * 2 + c)).copied().unwrap_or(0.0))
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let clip = wav::read(&root.join(RECORDING))?;
-    if clip.n_channels != 2 {
-        return Err(format!("{RECORDING} is not stereo").into());
-    }
-    let rate = f64::from(clip.rate_hz);
+    let rate_hz = clip().rate_hz;
+    let rate = f64::from(rate_hz);
     let frames = |seconds: f64| (seconds * rate).round() as usize;
     let (seam, n_prime, n_new) =
         (frames(SEAM_SECONDS), frames(PRIME_SECONDS), frames(CONTINUATION_SECONDS));
-    let rate_hz = clip.rate_hz;
-    CLIP.get_or_init(|| clip);
 
     let clap = Clap::load();
     let mut plugin = clap.instance();

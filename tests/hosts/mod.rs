@@ -13,9 +13,11 @@ pub mod x11;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Once,
+    sync::{Once, OnceLock},
     time::Instant,
 };
+
+use encore::takes::wav;
 
 /// Makes instances of the plugin in one format.
 pub trait Format {
@@ -124,6 +126,25 @@ pub fn noise(frame: usize) -> [f32; 2] {
         let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x2C1B_3C6D);
         (mixed >> 8) as f32 / (1 << 24) as f32 - 0.5
     })
+}
+
+/// A real recording, in stereo at 48 kHz.
+pub const RECORDING: &str = "tests/audio/foundry_stereo_48k.wav";
+
+/// The recording, read once.
+pub fn clip() -> &'static wav::Audio {
+    static CLIP: OnceLock<wav::Audio> = OnceLock::new();
+    CLIP.get_or_init(|| {
+        let clip = wav::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING));
+        let clip = clip.expect("the recording is in the repository");
+        assert_eq!((clip.n_channels, clip.rate_hz), (2, 48_000));
+        clip
+    })
+}
+
+/// A frame of the recording; silence after its end.
+pub fn recording(frame: usize) -> [f32; 2] {
+    [0, 1].map(|c| clip().samples.get(frame * 2 + c).copied().unwrap_or(0.0))
 }
 
 pub fn silence(_frame: usize) -> [f32; 2] {
