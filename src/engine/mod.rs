@@ -31,7 +31,7 @@ pub use error::EngineError;
 use queue::{Queue, Work};
 use seat::{Asked, Changed, Seat};
 
-use crate::link::{Command, EngineEnds, ModelStatus, Phase, Status};
+use crate::link::{Command, EngineEnds, ModelStatus, Phase, Severity, Status};
 
 /// The engine of this process, while some instance holds it.
 static ENGINE: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
@@ -101,6 +101,13 @@ impl Shared {
         *self.model.lock() = model.clone();
         for seat in self.seats.lock().clone() {
             seat.publish(|status| status.model = model.clone());
+        }
+    }
+
+    /// Shows every instance something to read.
+    fn say(&self, severity: Severity, text: &str) {
+        for seat in self.seats.lock().clone() {
+            seat.say(severity, text.to_owned());
         }
     }
 

@@ -1,6 +1,6 @@
 //! A loaded model: the networks of a pack that composing needs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::EngineError;
 use crate::{
@@ -83,14 +83,25 @@ impl Model {
     }
 }
 
-/// The first pack on the search path that opens. `binary` is the plugin or program that asks.
+/// The first pack on the search path that loads, and what was wrong with those before it. `binary` is the
+/// plugin or program that asks; `trying` hears the name of each pack that is about to be read.
 ///
 /// # Errors
-/// When there is none, with the folders that were looked at, or why the first one did not open.
-pub fn first_pack(binary: Option<&Path>) -> Result<Pack, EngineError> {
-    let found: Vec<PathBuf> = find_packs(binary);
-    let Some(first) = found.first() else {
-        return Err(EngineError::NoPack(search_path(binary)));
-    };
-    Ok(Pack::open(first)?)
+/// When there is none, with the folders that were looked at, or why the first one cannot be used.
+pub fn load_first(
+    binary: Option<&Path>,
+    mut trying: impl FnMut(&str),
+) -> Result<(Model, Vec<EngineError>), EngineError> {
+    let mut problems = Vec::new();
+    for folder in find_packs(binary) {
+        let loaded = Pack::open(&folder).map_err(EngineError::from).and_then(|pack| {
+            trying(pack.name());
+            Model::load(pack)
+        });
+        match loaded {
+            Ok(model) => return Ok((model, problems)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Err(problems.into_iter().next().unwrap_or_else(|| EngineError::NoPack(search_path(binary))))
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     EngineError, Shared,
-    model::{Model, first_pack},
+    model::{Model, load_first},
     pool::Pool,
     queue::{Job, Work},
     resample::to_rate,
@@ -40,17 +40,17 @@ pub fn run(shared: &Shared) {
     }
 }
 
-/// Loads the first pack and tells every instance how that went.
+/// Loads the first pack that can be used and tells every instance how that went.
 fn load(shared: &Shared) -> Option<Model> {
-    let found = first_pack(shared.binary.as_deref());
-    if let Ok(pack) = &found {
-        shared.tell_model(ModelStatus::Loading { name: pack.name().to_owned() });
-    }
-    let loaded = catch_unwind(AssertUnwindSafe(|| found.and_then(Model::load)))
+    let trying = |name: &str| shared.tell_model(ModelStatus::Loading { name: name.to_owned() });
+    let loaded = catch_unwind(AssertUnwindSafe(|| load_first(shared.binary.as_deref(), trying)))
         .unwrap_or_else(|panic| Err(EngineError::Panicked(words(&*panic))));
     match loaded {
-        Ok(model) => {
+        Ok((model, problems)) => {
             shared.tell_model(ModelStatus::Ready(Arc::new(model.summary())));
+            if let Some(problem) = problems.first() {
+                shared.say(Severity::Note, &format!("another model was skipped: {problem}"));
+            }
             Some(model)
         }
         Err(error) => {

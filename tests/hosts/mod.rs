@@ -136,13 +136,13 @@ pub fn level(_frame: usize) -> [f32; 2] {
 
 /// The CLAP binary.
 pub fn clap_path() -> PathBuf {
-    bundled("encore.clap").unwrap_or_else(library)
+    bundled("Encore.clap").unwrap_or_else(library)
 }
 
 /// The VST3 binary, inside its bundle.
 pub fn vst3_path() -> PathBuf {
-    let bundle = bundled("encore.vst3").map(|bundle| {
-        if bundle.is_dir() { bundle.join("Contents/x86_64-linux/encore.so") } else { bundle }
+    let bundle = bundled("Encore.vst3").map(|bundle| {
+        if bundle.is_dir() { bundle.join("Contents/x86_64-linux/Encore.so") } else { bundle }
     });
     bundle.unwrap_or_else(library)
 }

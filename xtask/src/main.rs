@@ -2,7 +2,7 @@
 //!
 //! - `cargo xtask demo`: build the plugin, host it, continue a real recording.
 //! - `cargo xtask test`: everything that has to hold before a change lands.
-//! - `cargo xtask bundle`: the plugin as `target/bundled/encore.clap` and `encore.vst3`, with its model.
+//! - `cargo xtask bundle`: the plugin as `target/bundled/Encore.clap` and `Encore.vst3`, with its model.
 //! - `cargo xtask notices`: the licences of everything the plugin contains.
 //!
 //! Each does all of its own set-up and stops at the first thing that is wrong.
@@ -20,7 +20,7 @@ usage: cargo xtask <command>
   demo     build the plugin, host it and continue a real recording with the shipped model;
            writes target/demo/out.wav, out.png and summary.json
   test     formatting, lints, and every test, on the built binaries and under a display
-  bundle   build target/bundled/encore.clap and encore.vst3, with the model beside them
+  bundle   build target/bundled/Encore.clap and Encore.vst3, with the model beside them
   notices  write THIRD-PARTY-NOTICES.md anew, after a dependency has changed";
 
 fn main() -> ExitCode {

@@ -21,9 +21,13 @@ impl fmt::Display for Failure {
 
 /// Builds both plugin formats and puts the model beside them, where the plugin finds it.
 pub fn bundle() -> Result<(), Failure> {
-    let args = ["bundle", "encore", "--release"].map(str::to_owned);
-    nice_plug_xtask::main_with_args("cargo xtask", args)
+    // with the examples, so that the demo and the tests find their dependencies built the same way
+    let build = ["build", "--release", "--package", "encore", "--lib", "--bins", "--examples"];
+    run(&mut cargo(&build), "building")?;
+    nice_plug_xtask::chdir_workspace_root()
+        .and_then(|()| nice_plug_xtask::bundle(&target(), "encore", &["--release".into()], false))
         .map_err(|e| Failure(format!("bundling failed: {e:#}")))?;
+    drop(fs::remove_file(bundles().join("Encore"))); // the command line is no plugin
     copy_folder(&root().join("models/starter"), &bundles().join("models/starter"))?;
     for notice in ["LICENSE-MIT", "LICENSE-APACHE", "THIRD-PARTY-NOTICES.md"] {
         copy(&root().join(notice), &bundles().join(notice))?;
@@ -47,7 +51,7 @@ pub fn test() -> Result<(), Failure> {
     let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
     run(&mut cargo(&lints), "clippy")?;
     bundle()?;
-    let tests = ["test", "--release", "--workspace", "--all-targets", "--no-fail-fast"];
+    let tests = ["test", "--release", "--package", "encore", "--all-targets", "--no-fail-fast"];
     let mut tests = cargo(&tests);
     tests
         .env("DISPLAY", display.name())
@@ -80,10 +84,15 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
+/// Where cargo builds.
+fn target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    root().join(target.unwrap_or_else(|| "target".into()))
+}
+
 /// Where the bundles go.
 fn bundles() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    root().join(target.unwrap_or_else(|| "target".into())).join("bundled")
+    target().join("bundled")
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
