@@ -10,6 +10,7 @@ use hosts::{Instance, Play, clap::Clap};
 keeps!(Clap::load() =>
     every_parameter_is_listed_with_its_range,
     every_value_reads_as_text_and_back,
+    artists_have_names_once_the_pack_is_there,
     audio_passes_bit_for_bit,
     odd_rates_pass_too,
     automation_is_heard_from_its_own_frame,

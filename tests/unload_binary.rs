@@ -1,5 +1,6 @@
 //! A host unloads the built plugin while it composes: at once, without a crash, and without a thread left
-//! behind, in Encore's threads or in the host's own. Alone in its process, so that threads can be counted.
+//! behind. The library itself stays, for the host's own threads that were inside it (`build.rs` says why).
+//! Alone in its process, so that threads can be counted.
 #![cfg(target_os = "linux")]
 
 mod hosts;
@@ -32,27 +33,10 @@ fn compose(format: &dyn Format, before: &[String]) {
     assert!(threads().len() > before.len(), "the engine has threads");
 }
 
-/// Crashes if the plugin left something to run at the end of a thread that was inside it.
-fn a_thread_of_the_host_ends_after_the_plugin() {
-    let loads: [fn() -> Box<dyn Format>; 2] =
-        [|| Box::new(Clap::load()), || Box::new(Vst3::load())];
-    for load in loads {
-        let host_thread = std::thread::spawn(move || {
-            let format = load();
-            let mut encore = format.open();
-            encore.play(&Play { n_frames: 512, ..Play::default() });
-            let state = encore.save(64);
-            assert!(encore.load(&state, 64));
-        });
-        host_thread.join().expect("no panic");
-    }
-}
-
 #[test]
 fn unloading_leaves_no_thread_and_takes_no_time() {
     use_repository_packs();
     let before = threads();
-    a_thread_of_the_host_ends_after_the_plugin();
     for round in 0..4 {
         let format: Box<dyn Format> =
             if round % 2 == 0 { Box::new(Clap::load()) } else { Box::new(Vst3::load()) };
@@ -64,5 +48,7 @@ fn unloading_leaves_no_thread_and_takes_no_time() {
         assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
         assert_eq!(threads(), before, "round {round}");
     }
-    std::thread::sleep(Duration::from_millis(500)); // code that is gone would crash now
+    let name = hosts::clap_path().file_name().expect("a file").to_string_lossy().into_owned();
+    let mapped = std::fs::read_to_string("/proc/self/maps").expect("Linux lists what is loaded");
+    assert!(mapped.contains(&name), "the library is gone: see build.rs");
 }

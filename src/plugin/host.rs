@@ -42,10 +42,12 @@ pub struct News {
 }
 
 impl News {
-    /// Replaces the way to reach the host. After `set_waker(None)` the old one is not running any more.
+    /// Replaces the way to reach the host, and uses the new one for what has waited for it. After
+    /// `set_waker(None)` the old one is not running any more.
     pub fn set_waker(&self, waker: Option<Waker>) {
         let old = std::mem::replace(&mut *self.waker.write(), waker);
         drop(old);
+        self.wake();
     }
 
     /// Gets the host's attention.
@@ -65,5 +67,35 @@ impl News {
     /// Takes a flag down and says whether it was up.
     pub fn lower(&self, flag: &AtomicBool) -> bool {
         flag.swap(false, AcqRel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    };
+
+    use super::*;
+
+    #[test]
+    fn news_from_before_there_was_a_waker_is_not_forgotten() {
+        let (news, n_wakes) = (News::default(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&n_wakes);
+
+        news.raise(&news.status);
+        news.set_waker(Some(Box::new(move || {
+            counted.fetch_add(1, SeqCst);
+        })));
+        assert_eq!(n_wakes.load(SeqCst), 1);
+        news.raise(&news.status); // still waiting to be heard
+        assert!(news.lower(&news.status));
+        news.raise(&news.status);
+
+        assert_eq!(n_wakes.load(SeqCst), 2);
+        news.set_waker(None);
+        news.raise(&news.dirty);
+        assert_eq!(n_wakes.load(SeqCst), 2);
     }
 }

@@ -39,6 +39,22 @@ pub fn every_value_reads_as_text_and_back(format: &dyn Format) {
     assert_eq!(encore.text(9999, 0.0), None);
 }
 
+pub fn artists_have_names_once_the_pack_is_there(format: &dyn Format) {
+    let mut encore = format.open();
+    let begun = Instant::now();
+
+    while encore.n_rescans() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the host was never told");
+        encore.main_thread();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+
+    let artist = ParamId::Artist.param().host_id;
+    let named = encore.text(artist, 1.0).expect("every value has a text");
+    let name = named.strip_prefix("1: ").expect("a name");
+    assert_eq!(encore.parse(artist, &name.to_uppercase()), Some(1.0));
+}
+
 pub fn audio_passes_bit_for_bit(format: &dyn Format) {
     let sizes = [vec![1], vec![7, 64, 333, 2], vec![8192], vec![4096, 1, 1023]];
     let songs =
