@@ -10,12 +10,14 @@ const GLIDE_SECONDS: f64 = 0.01;
 pub struct Mixer {
     wet: Glide,
     gain: Glide,
+    /// Whether a target was ever set: the first one is where the gains begin.
+    has_begun: bool,
 }
 
 impl Mixer {
     pub fn new(rate: f64) -> Self {
         let n_frames = frames_from_seconds(GLIDE_SECONDS, rate).max(1) as f32;
-        Self { wet: Glide::at(1.0, n_frames), gain: Glide::at(1.0, n_frames) }
+        Self { wet: Glide::at(1.0, n_frames), gain: Glide::at(1.0, n_frames), has_begun: false }
     }
 
     /// Sets where the gains are to go. Bypassed, the input passes untouched.
@@ -24,6 +26,9 @@ impl Mixer {
             if controls.bypass { (0.0, 1.0) } else { (controls.dry_wet, controls.output_gain) };
         self.wet.aim(wet);
         self.gain.aim(gain);
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.settle();
+        }
     }
 
     /// Jumps to where the gains were going.
@@ -79,4 +84,22 @@ impl Glide {
 /// Highest absolute sample; not-a-number counts as silence.
 pub fn peak(samples: &[f32]) -> f32 {
     samples.iter().fold(0.0, |peak, sample| sample.abs().max(peak))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_opens_at_its_own_gain_and_later_changes_glide() {
+        let mut mixer = Mixer::new(48_000.0);
+        let at = |output_gain| Controls { output_gain, ..Controls::default() };
+
+        mixer.aim(&at(0.5));
+        assert_eq!(mixer.mix([1.0, -1.0], 0.0, 0.0), [0.5, -0.5]);
+        mixer.aim(&at(1.0));
+        let [next, _] = mixer.mix([1.0, -1.0], 0.0, 0.0);
+
+        assert!(next > 0.5 && next < 0.51, "{next}");
+    }
 }

@@ -11,6 +11,7 @@ mod vqvae;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -21,8 +22,8 @@ use tally::Tally;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-#[test]
-fn every_fixture_set_agrees_with_the_reference() {
+/// Without the test harness, which would hide what agreed and by how much.
+fn main() -> ExitCode {
     let folder = fixtures();
     let mut sets: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{folder:?}: {error}"))
@@ -41,8 +42,13 @@ fn every_fixture_set_agrees_with_the_reference() {
         total.add(&tally);
     }
     println!("{}", total.counts());
-    assert!(0 < total.n_passed, "no set in {folder:?} could be run");
-    assert_eq!(total.n_failed, 0, "some of the reference's numbers differ, see above");
+    if total.n_passed == 0 {
+        eprintln!("no set in {folder:?} could be run");
+    }
+    match 0 < total.n_passed && total.n_failed == 0 {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
 }
 
 fn run(set: &Path, tally: &mut Tally) -> Outcome {
