@@ -16,7 +16,10 @@ pub mod sample;
 pub mod song;
 pub mod vqvae;
 
-pub use config::{LabelConfig, PriorConfig, VqvaeConfig};
+pub use config::{
+    AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
+    PriorConfig, VqvaeConfig,
+};
 pub use prior::{Conditioning, Decoder, LabelRow, Prior};
 pub use sample::{SamplerSettings, TokenRng};
 pub use song::{Advance, TopSampler, Window};

@@ -16,12 +16,15 @@ use candle_nn::VarBuilder;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub mod checkpoint;
 mod error;
 pub mod hf;
 mod labels;
 mod manifest;
+pub mod pickle;
 mod search;
 pub mod shapes;
+pub mod source;
 mod weights;
 
 pub use error::PackError;

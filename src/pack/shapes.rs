@@ -3,7 +3,9 @@
 //! With this list a file is checked before anything is allocated, and an error can say which tensor
 //! is wrong. It also counts parameters without opening the weights.
 
-use crate::jukebox::{PriorConfig, VqvaeConfig};
+use crate::jukebox::config::StackShape;
+use crate::jukebox::prior::attention::function_number;
+use crate::jukebox::{ConditionerConfig, PriorConfig, VqvaeConfig};
 
 /// A tensor that a file must hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,24 +31,13 @@ pub fn vqvae_tensors(config: &VqvaeConfig, present: &[usize]) -> Vec<TensorShape
 
 /// Everything that a prior is made of.
 pub fn prior_tensors(config: &PriorConfig) -> Vec<TensorShape> {
-    let (w, state, mlp) = (config.width, config.attn_width(), config.mlp_width());
+    let (w, n_symbols) = (config.width, config.n_symbols());
     let mut list = List::default();
-    list.add("prior.x_emb.weight", [config.l_bins, w]);
-    list.add("prior.pos_emb.pos_emb", [config.n_ctx, w]);
+    list.add("prior.x_emb.weight", [n_symbols, w]);
     if config.merged_decoder {
-        list.add("prior.x_out.weight", [config.l_bins, w]);
+        list.add("prior.x_out.weight", [n_symbols, w]);
     }
-    for layer in 0..config.depth {
-        let at = |part: &str| format!("prior.transformer._attn_mods.{layer}.{part}");
-        for norm in ["ln_0", "ln_1"] {
-            list.add(at(&format!("{norm}.weight")), [w]);
-            list.add(at(&format!("{norm}.bias")), [w]);
-        }
-        list.dense(at("attn.c_attn"), w, 3 * state);
-        list.dense(at("attn.c_proj"), state, w);
-        list.dense(at("mlp.c_fc"), w, mlp);
-        list.dense(at("mlp.c_proj"), mlp, w);
-    }
+    list.transformer("prior", &config.stack());
     match &config.labels {
         None => list.add("prior.start_token", [1, w]),
         Some(labels) => {
@@ -58,6 +49,17 @@ pub fn prior_tensors(config: &PriorConfig) -> Vec<TensorShape> {
                 }
             }
         }
+    }
+    if let (Some(lyrics), Some(stack)) = (&config.lyrics, config.encoder_stack()) {
+        list.add("prime_prior.x_emb.weight", [lyrics.n_vocab, stack.width]);
+        list.add("prime_prior.start_token", [1, stack.width]);
+        list.transformer("prime_prior", &stack);
+        list.dense("prime_state_proj".into(), stack.width, w);
+        list.norm("prime_state_ln".into(), w);
+        list.add("prime_x_out.weight", [lyrics.n_vocab, w]);
+    }
+    if let Some(conditioner) = &config.conditioner {
+        list.conditioner(conditioner, w);
     }
     list.0
 }
@@ -91,6 +93,49 @@ impl List {
     fn dense(&mut self, at: String, n_in: usize, n_out: usize) {
         self.add(format!("{at}.w"), [n_in, n_out]);
         self.add(format!("{at}.b"), [n_out]);
+    }
+
+    fn norm(&mut self, at: String, width: usize) {
+        self.add(format!("{at}.weight"), [width]);
+        self.add(format!("{at}.bias"), [width]);
+    }
+
+    /// Positions and layers.
+    fn transformer(&mut self, at: &str, stack: &StackShape) {
+        let (w, state, mlp) = (stack.width, stack.attn_width(), stack.mlp_width());
+        self.add(format!("{at}.pos_emb.pos_emb"), [stack.n_positions, w]);
+        for layer in 0..stack.depth {
+            let at = |part: &str| format!("{at}.transformer._attn_mods.{layer}.{part}");
+            self.norm(at("ln_0"), w);
+            self.norm(at("ln_1"), w);
+            match function_number(stack.attn_order, layer) {
+                6 => {
+                    self.dense(at("attn.c_attn"), w, state);
+                    self.dense(at("attn.c_enc_kv"), w, 2 * state);
+                }
+                _ => self.dense(at("attn.c_attn"), w, 3 * state),
+            }
+            self.dense(at("attn.c_proj"), state, w);
+            self.dense(at("mlp.c_fc"), w, mlp);
+            self.dense(at("mlp.c_proj"), mlp, w);
+        }
+    }
+
+    fn conditioner(&mut self, config: &ConditionerConfig, w: usize) {
+        let (width, at) = (config.width, "conditioner_blocks.0");
+        let hidden = (config.m_conv * width as f64) as usize;
+        self.add(format!("{at}.x_emb.weight"), [config.l_bins, w]);
+        self.conv(format!("{at}.cond.model.0"), width, w, 3);
+        for i in 1..=config.downs_t {
+            for j in 0..config.depth {
+                let block = format!("{at}.cond.model.{i}.0.blocks.{j}.model");
+                self.conv(format!("{block}.1"), hidden, width, 3);
+                self.conv(format!("{block}.3"), width, hidden, 1);
+            }
+            let n_out = if i == config.downs_t { w } else { width };
+            self.transposed_conv(format!("{at}.cond.model.{i}.1"), width, n_out, 2 * config.strides_t);
+        }
+        self.norm(format!("{at}.ln"), w);
     }
 
     fn residual_stack(&mut self, at: &str, config: &VqvaeConfig, level: usize) {
@@ -182,6 +227,8 @@ mod tests {
             res_scale: false,
             l_bins: 2048,
             labels: Some(labels),
+            lyrics: None,
+            conditioner: None,
         };
 
         assert_eq!(n_parameters(&prior_tensors(&prior)), 5_060_452_800);
