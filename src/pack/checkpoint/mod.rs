@@ -11,8 +11,10 @@ mod model;
 mod numbers;
 mod places;
 mod recognise;
+pub mod released;
 mod safetensors;
 mod strided;
+mod weights;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -26,6 +28,7 @@ pub use error::CheckpointError;
 pub use model::{Model, Network};
 pub use numbers::{Stored, for_each_f32};
 pub use places::Layout;
+pub use weights::weights;
 
 use super::pickle::{Dtype, Pickle};
 use super::source::Source;
@@ -35,9 +38,11 @@ use places::Place;
 const MAX_NAME: usize = 512;
 /// A tensor may repeat its storage's numbers (stride 0) up to this many bytes.
 const MAX_REPEATED_BYTES: u64 = 64 << 20;
+/// Bytes of a tensor that are handed over at once; whole numbers of every type.
+const PART_BYTES: u64 = 1 << 20;
 
 /// Tensors by name, in files that are read when they are asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Checkpoint {
     path: PathBuf,
     sources: Vec<Arc<Source>>,
@@ -72,11 +77,21 @@ impl Checkpoint {
             let (pickle, places) = legacy::open(&source)?;
             checkpoint.take_pickle(&pickle, &places, source.len())?;
         } else if safetensors::is_safetensors(&first) {
-            for (name, layout) in safetensors::open(&source)? {
-                checkpoint.add(&name, 0, layout)?;
-            }
+            return Self::from_safetensors(source);
         } else {
             return Err(CheckpointError::NotACheckpoint { path });
+        }
+        checkpoint.sources.push(source.into());
+        Ok(checkpoint)
+    }
+
+    /// The same for what must be safetensors.
+    pub fn from_safetensors(source: Source) -> Result<Self, CheckpointError> {
+        let (tensors, hps) = (BTreeMap::new(), Map::new());
+        let path = source.path().to_owned();
+        let mut checkpoint = Self { path, sources: Vec::new(), tensors, hps };
+        for (name, layout) in safetensors::open(&source)? {
+            checkpoint.add(&name, 0, layout)?;
         }
         checkpoint.sources.push(source.into());
         Ok(checkpoint)
@@ -131,34 +146,84 @@ impl Checkpoint {
 
     /// Reads one tensor as it is stored, without looking at its numbers.
     pub fn read(&self, name: &str) -> Result<Stored, CheckpointError> {
-        let Some((source, layout)) = self.tensors.get(name) else {
-            let (path, name) = (self.path.clone(), name.into());
-            return Err(CheckpointError::MissingTensor { path, name, what: "network" });
-        };
-        let source = &self.sources[*source];
+        let (source, layout) = self.find(name)?;
         let mut bytes = Vec::new();
-        strided::read(source, layout, &mut bytes).map_err(|e| CheckpointError::Tensor {
-            path: source.path().into(),
-            name: name.into(),
-            problem: format!("cannot be read: {e}"),
-        })?;
+        strided::read(source, layout, &mut bytes).map_err(|e| unreadable(source, name, &e))?;
         Ok(Stored { bytes, dtype: layout.dtype, shape: layout.shape.clone() })
+    }
+
+    /// Hands over one tensor as it is stored, part by part. Takes a small buffer where its numbers lie one
+    /// after another, and memory for all of it where they do not.
+    pub fn read_parts<E: From<CheckpointError>>(
+        &self,
+        name: &str,
+        mut take: impl FnMut(&[u8], Dtype) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (source, layout) = self.find(name)?;
+        if !layout.is_contiguous() {
+            let Stored { bytes, dtype, .. } = self.read(name)?;
+            return bytes.chunks(PART_BYTES as usize).try_for_each(|part| take(part, dtype));
+        }
+        let n_bytes = layout.n_bytes();
+        let mut buffer = vec![0; n_bytes.min(PART_BYTES) as usize];
+        let start = layout.place.start + layout.offset * layout.dtype.size();
+        let mut n_done = 0;
+        while n_done < n_bytes {
+            let n = (n_bytes - n_done).min(PART_BYTES);
+            let part = &mut buffer[..n as usize];
+            source
+                .read_exact_at(start + n_done, part)
+                .map_err(|e| unreadable(source, name, &e))?;
+            take(part, layout.dtype)?;
+            n_done += n;
+        }
+        Ok(())
     }
 
     /// Reads one tensor as `f32`; every one of its numbers must be finite.
     pub fn tensor(&self, name: &str) -> Result<Tensor, CheckpointError> {
-        let stored = self.read(name)?;
-        let shape = stored.shape.clone();
-        let values = stored.into_f32().map_err(|value| CheckpointError::NotFinite {
-            path: self.path.clone(),
-            name: name.into(),
-            value,
+        let (source, layout) = self.find(name)?;
+        let mut values = Vec::with_capacity(layout.n_values() as usize);
+        self.read_parts(name, |part, dtype| {
+            let n_done = values.len();
+            for_each_f32(part, dtype, |value| values.push(value));
+            self.check_finite(name, &values[n_done..])
         })?;
-        Tensor::from_vec(values, shape, &Device::Cpu).map_err(|e| CheckpointError::Tensor {
-            path: self.path.clone(),
-            name: name.into(),
-            problem: e.to_string(),
+        Tensor::from_vec(values, layout.shape.as_slice(), &Device::Cpu).map_err(|e| {
+            let (path, name) = (source.path().into(), name.into());
+            CheckpointError::Tensor { path, name, problem: e.to_string() }
         })
+    }
+
+    /// Whether numbers of a tensor can be computed with.
+    pub fn check_finite(&self, name: &str, values: &[f32]) -> Result<(), CheckpointError> {
+        match values.iter().find(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(value) => {
+                let (path, name) = (self.path.clone(), name.into());
+                Err(CheckpointError::NotFinite { path, name, value: *value })
+            }
+        }
+    }
+
+    /// The first bytes of the storage that a tensor is cut from, to tell one checkpoint from another.
+    pub fn sample(&self, name: &str, n_bytes: u64) -> Result<Vec<u8>, CheckpointError> {
+        let (source, layout) = self.find(name)?;
+        let mut bytes = vec![0; layout.place.n_bytes.min(n_bytes) as usize];
+        source
+            .read_exact_at(layout.place.start, &mut bytes)
+            .map_err(|e| unreadable(source, name, &e))?;
+        Ok(bytes)
+    }
+
+    fn find(&self, name: &str) -> Result<(&Source, &Layout), CheckpointError> {
+        match self.tensors.get(name) {
+            Some((source, layout)) => Ok((&self.sources[*source], layout)),
+            None => {
+                let (path, name) = (self.path.clone(), name.into());
+                Err(CheckpointError::MissingTensor { path, name, what: "network" })
+            }
+        }
     }
 
     /// Some of the tensors under other names: those that `rename` gives one.
@@ -228,4 +293,9 @@ impl Checkpoint {
         self.tensors.insert(name.into(), (source, layout));
         Ok(())
     }
+}
+
+fn unreadable(source: &Source, name: &str, e: &std::io::Error) -> CheckpointError {
+    let problem = format!("cannot be read: {e}");
+    CheckpointError::Tensor { path: source.path().into(), name: name.into(), problem }
 }

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use candle_nn::VarBuilder;
+
 use super::recognise::{self, HfConfig, is_prior, is_vqvae};
-use super::{Checkpoint, CheckpointError};
+use super::{Checkpoint, CheckpointError, weights};
 use crate::jukebox::{PriorConfig, VqvaeConfig};
 use crate::pack::hf::oai_name;
 use crate::pack::shapes::{TensorShape, prior_tensors, vqvae_tensors};
@@ -44,6 +46,13 @@ pub struct Network<C> {
     pub checkpoint: Checkpoint,
     /// Name of the released model that it is shaped like.
     pub released: Option<&'static str>,
+}
+
+impl<C> Network<C> {
+    /// Its weights under OpenAI's names, each read when it is asked for.
+    pub fn weights(&self) -> VarBuilder<'static> {
+        weights(self.checkpoint.clone())
+    }
 }
 
 impl Model {

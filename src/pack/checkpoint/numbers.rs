@@ -12,18 +12,6 @@ pub struct Stored {
     pub shape: Vec<usize>,
 }
 
-impl Stored {
-    /// Its numbers as `f32`, or the first that is not finite.
-    pub fn into_f32(self) -> Result<Vec<f32>, f32> {
-        let mut values = Vec::with_capacity(self.bytes.len() / self.dtype.size() as usize);
-        for_each_f32(&self.bytes, self.dtype, |value| values.push(value));
-        match values.iter().find(|value| !value.is_finite()) {
-            None => Ok(values),
-            Some(value) => Err(*value),
-        }
-    }
-}
-
 /// Hands over each number as `f32`. Half precision is widened exactly; `f64` and integers are rounded.
 pub fn for_each_f32(bytes: &[u8], dtype: Dtype, mut take: impl FnMut(f32)) {
     macro_rules! each {

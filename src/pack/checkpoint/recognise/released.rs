@@ -1,7 +1,9 @@
 //! The released models (SPEC §1), by the shapes of their tensors.
 
+use super::super::released;
 use super::shapes::PriorShapes;
 use super::told::ToldPrior;
+use crate::jukebox::{LyricsKind, PriorConfig};
 
 /// Rate of the audio that the released models were trained on, in Hz.
 pub const SAMPLE_RATE: u32 = 44_100;
@@ -11,78 +13,54 @@ pub const STRIDES_T: [usize; 3] = [2, 2, 2];
 /// Growth of the dilations in their VQ-VAE.
 pub const DILATION_GROWTH_RATE: usize = 3;
 
-/// Name of a released prior, and what its shapes do not show.
+/// Name of a released prior, and what its shapes do not show. Both upsamplers have the same shapes, so
+/// their level is not told.
 pub fn prior(shapes: &PriorShapes) -> Option<(&'static str, ToldPrior)> {
-    let PriorShapes { n_symbols, n_positions, width, depth, .. } = shapes;
-    let common = ToldPrior {
-        res_scale: Some(false),
-        single_enc_dec: Some(false),
-        n_tokens: Some(0),
-        max_genre_words: Some(5),
-        t_bins: Some(128),
-        sample_rate: Some(SAMPLE_RATE),
-        attn_order: Some(2),
-        blocks: Some(128),
+    let names = ["1b_lyrics", "5b_lyrics", "5b", "upsampler_0"];
+    let (name, config) = names
+        .into_iter()
+        .filter_map(|name| Some((name, released::prior(name)?)))
+        .find(|(_, config)| is_shaped_like(shapes, config))?;
+    let is_upsampler = config.conditioner.is_some();
+    let (lyrics, labels) = (config.lyrics, config.labels?);
+    let conditioner = config.conditioner;
+    let (single, encoder) = match lyrics.as_ref().map(|lyrics| &lyrics.kind) {
+        Some(LyricsKind::SeparateEncoder(encoder)) => (false, Some(encoder)),
+        kind => (kind.is_some(), None),
+    };
+    let alignment = lyrics.as_ref().and_then(|lyrics| lyrics.alignment);
+    let told = ToldPrior {
+        level: (!is_upsampler).then_some(config.level),
+        heads: Some(config.heads),
+        attn_order: Some(config.attn_order),
+        blocks: Some(config.blocks),
+        merged_decoder: Some(config.merged_decoder),
+        single_enc_dec: Some(single),
+        n_tokens: Some(lyrics.as_ref().map_or(0, |lyrics| lyrics.n_tokens)),
+        n_vocab: lyrics.as_ref().map(|lyrics| lyrics.n_vocab),
+        prime_loss_fraction: lyrics.as_ref().map(|lyrics| lyrics.prime_loss_fraction),
+        alignment_layer: alignment.map(|alignment| alignment.layer),
+        alignment_head: alignment.map(|alignment| alignment.head),
+        max_genre_words: Some(labels.max_genre_words),
+        t_bins: Some(labels.t_bins),
+        min_duration_seconds: Some(labels.min_duration_seconds),
+        max_duration_seconds: Some(labels.max_duration_seconds),
+        cond_growth_rate: conditioner.as_ref().map(|cond| cond.dilation_growth_rate),
+        cond_cycle: conditioner.as_ref().and_then(|cond| cond.dilation_cycle),
+        prime_heads: encoder.map(|encoder| encoder.heads),
+        prime_attn_order: encoder.map(|encoder| encoder.attn_order),
+        prime_blocks: encoder.map(|encoder| encoder.blocks),
         ..ToldPrior::default()
     };
-    let top = ToldPrior {
-        level: Some(2),
-        heads: Some(8),
-        merged_decoder: Some(true),
-        min_duration_seconds: Some(60.0),
-        max_duration_seconds: Some(600.0),
-        ..common.clone()
-    };
-    let has = (shapes.conditioner.is_some(), shapes.encoder.is_some());
-    Some(match (n_symbols, n_positions, width, depth, has) {
-        (2048, 8192, 1920, 72, (true, false)) => {
-            let upsampler = ToldPrior {
-                heads: Some(1),
-                merged_decoder: Some(false),
-                cond_growth_rate: Some(3),
-                cond_cycle: Some(8),
-                ..common
-            };
-            ("upsampler", upsampler)
-        }
-        (2048, 8192, 4800, 72, (false, false)) => ("5b", top),
-        (2048, 8192, 4800, 79, (false, true)) => {
-            let lyrics = ToldPrior {
-                attn_order: Some(10),
-                n_tokens: Some(512),
-                n_vocab: Some(80),
-                prime_loss_fraction: Some(0.4),
-                min_duration_seconds: Some(23.8),
-                alignment_layer: Some(68),
-                alignment_head: Some(2),
-                prime_heads: Some(4),
-                prime_attn_order: Some(2),
-                prime_blocks: Some(32),
-                ..top
-            };
-            ("5b_lyrics", lyrics)
-        }
-        (2127, 6528, 2048, 72, (false, false)) => {
-            let lyrics = ToldPrior {
-                heads: Some(2),
-                attn_order: Some(12),
-                blocks: Some(64),
-                merged_decoder: Some(false),
-                single_enc_dec: Some(true),
-                n_tokens: Some(384),
-                n_vocab: Some(79),
-                prime_loss_fraction: Some(0.4),
-                max_genre_words: Some(1),
-                t_bins: Some(64),
-                min_duration_seconds: Some(17.84),
-                alignment_layer: Some(63),
-                alignment_head: Some(0),
-                ..top
-            };
-            ("1b_lyrics", lyrics)
-        }
-        _ => return None,
-    })
+    Some((if is_upsampler { "upsampler" } else { name }, told))
+}
+
+fn is_shaped_like(shapes: &PriorShapes, config: &PriorConfig) -> bool {
+    shapes.n_symbols == config.n_symbols()
+        && shapes.n_positions == config.stack().n_positions
+        && (shapes.width, shapes.depth) == (config.width, config.depth)
+        && shapes.conditioner.is_some() == config.conditioner.is_some()
+        && shapes.encoder.is_some() == config.encoder_stack().is_some()
 }
 
 /// Whether only the upsampler of level 1 scales its conditioner's residuals.
