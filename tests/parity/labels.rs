@@ -1,8 +1,8 @@
-//! Timing bins, window starts and filters at real model sizes.
+//! Timing bins, windows of codes and of lyrics, and filters at real model sizes.
 
 use encore::jukebox::prior::timing;
 use encore::jukebox::sample::kept;
-use encore::jukebox::song::starts;
+use encore::jukebox::song::{LyricWindow, midpoint, starts};
 use encore::jukebox::{LabelConfig, LabelRow, SamplerSettings};
 use serde_json::Value;
 
@@ -19,7 +19,13 @@ pub fn run(labels: &Value, tally: &mut Tally) -> Outcome {
     for case in cases("filter_logits") {
         filters(&case, tally)?;
     }
-    tally.skip("names and lyrics", "looking up ids and reading lyrics are not built");
+    for case in cases("lyric_midpoint_f32_cases") {
+        lyric_midpoint(&case, tally).ok_or("a case of the middle of lyrics lacks a value")?;
+    }
+    for case in cases("labels") {
+        lyric_windows(&case, tally).ok_or("a label case lacks a value")?;
+    }
+    tally.skip("names and cleaned lyrics", "id files and text cleaning are tested elsewhere");
     Ok(())
 }
 
@@ -60,6 +66,48 @@ fn window_starts(case: &Value, tally: &mut Tally) -> Option<()> {
     let got: Vec<usize> = starts(size("total_length")?, size("n_ctx")?, size("hop")?).collect();
     let want: Vec<usize> = serde_json::from_value(case["starts"].clone()).ok()?;
     tally.equal("window starts", &got, &want);
+    Some(())
+}
+
+fn lyric_midpoint(case: &Value, tally: &mut Tally) -> Option<()> {
+    let n_full = case["n_full"].as_u64()? as usize;
+    let time = |name: &str| case[name].as_i64();
+    let got = midpoint(n_full, time("offset")?, time("duration")?, time("total_length")?);
+    tally.equal("the middle of lyrics", &[got], &[time("midpoint_torch_f32")?]);
+    Some(())
+}
+
+/// Which characters each window of a song is told, and where they lie in the whole lyrics. The
+/// characters are known in so far as some window shows them.
+fn lyric_windows(case: &Value, tally: &mut Tally) -> Option<()> {
+    let (n, n_full) = (case["n_tokens"].as_u64()? as usize, case["n_full"].as_u64()? as usize);
+    let windows = case["windows"].as_array()?;
+    if n == 0 {
+        return Some(()); // this model is told nothing
+    }
+    let shown = |window: &Value| -> Option<Vec<u32>> {
+        serde_json::from_value(window["y_tokens"].clone()).ok()
+    };
+    let mut full = vec![0; n_full];
+    for window in windows {
+        let last = window["last_index"].as_i64()?;
+        for (i, token) in shown(window).unwrap_or_default().iter().rev().enumerate() {
+            if let Some(place) = usize::try_from(last - i as i64).ok().and_then(|i| full.get_mut(i))
+            {
+                *place = *token;
+            }
+        }
+    }
+    for window in windows {
+        let head: Vec<i64> = serde_json::from_value(window["y_head"].clone()).ok()?;
+        let got = LyricWindow::new(&full, n, head[1], head[2], head[0]);
+        if let Some(want) = shown(window) {
+            tally.equal("lyrics of a window", &got.tokens, &want);
+        }
+        let found = [got.first.max(-1), got.first + n as i64 - 1];
+        let at = [window["first_index"].as_i64()?, window["last_index"].as_i64()?];
+        tally.equal("where the lyrics of a window lie", &found, &at);
+    }
     Some(())
 }
 

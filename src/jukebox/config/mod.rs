@@ -16,9 +16,3 @@ fn one() -> f64 {
 fn yes() -> bool {
     true
 }
-
-impl PriorConfig {
-    pub fn block_len(&self) -> usize {
-        self.stack().block_len()
-    }
-}
