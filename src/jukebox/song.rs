@@ -3,9 +3,11 @@
 //! A prior sees a window of `n_ctx` tokens at a time. Each later window starts from the newest
 //! tokens of the one before, and is told where in the song it lies.
 
+mod lyrics;
 use super::prior::{Decoder, LabelRow, Prior};
 use super::sample::{SamplerSettings, TokenRng, choose};
 use super::{JukeboxError, PriorConfig};
+pub use lyrics::{LyricWindow, midpoint};
 
 /// Tokens of a prefill that are taken in one call.
 const PREFILL_CHUNK: usize = 96;

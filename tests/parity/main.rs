@@ -47,7 +47,7 @@ fn every_fixture_set_agrees_with_the_reference() {
 
 fn run(set: &Path, tally: &mut Tally) -> Outcome {
     if set.join("labels.json").exists() {
-        return labels::run(&json(&set.join("labels.json"))?, tally);
+        return labels::run(set, &json(&set.join("labels.json"))?, tally);
     }
     if !set.join("meta.json").exists() {
         tally.skip("the set", "it describes released weights, which are not here");
