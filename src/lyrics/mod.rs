@@ -8,10 +8,14 @@
 mod clean;
 mod file;
 mod latin;
+mod lrc;
 mod sources;
+mod timing;
 mod vocabulary;
 
 pub use clean::{Cleaned, LeftOut, clean};
 pub use file::{LyricsError, MAX_BYTES, read};
 pub use latin::{latin, unidecoded};
+pub use lrc::lrc;
+pub use timing::{Word, time_words};
 pub use vocabulary::Vocabulary;
