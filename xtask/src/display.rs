@@ -18,7 +18,16 @@ impl Display {
     pub fn start() -> Result<Self, Failure> {
         // -displayfd: the server picks a free number and writes it once it is ready
         let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1600x1000x24", "+extension", "GLX", "-noreset"])
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                "1600x1000x24",
+                "+extension",
+                "GLX",
+                "-noreset",
+            ])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

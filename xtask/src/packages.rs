@@ -56,7 +56,8 @@ fn install(packages: &[&str]) -> Result<(), Failure> {
 }
 
 fn apt(args: &[&str]) -> Result<(), Failure> {
-    let status = Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").status();
+    let status =
+        Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").status();
     match status {
         Ok(status) if status.success() => Ok(()),
         _ => Err(Failure(format!("apt-get {} failed", args.join(" ")))),
