@@ -25,8 +25,12 @@ pub struct Manifest {
     pub vqvae: VqvaeEntry,
     #[serde(default)]
     pub priors: Vec<PriorEntry>,
+    /// What the coarsest prior was told.
     #[serde(default)]
     pub labels: Labels,
+    /// What the finer ones were told, where that is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finer_labels: Option<Labels>,
     pub sampling: Sampling,
     /// Every file of the pack but `pack.json`, by name.
     pub files: BTreeMap<String, FileEntry>,
@@ -88,8 +92,18 @@ impl Manifest {
         (self.vqvae.problem().map(|problem| format!("the VQ-VAE: {problem}")))
             .or_else(|| self.priors_problem())
             .or_else(|| self.labels.problem())
+            .or_else(|| self.finer_labels.as_ref()?.problem())
             .or_else(|| self.sampling.problem().map(|problem| format!("sampling: {problem}")))
             .or_else(|| self.files_problem())
+    }
+
+    /// The label tables that the prior of a level was trained with.
+    pub fn labels_of(&self, level: usize) -> &Labels {
+        let is_coarsest = self.priors.iter().all(|prior| prior.config.level <= level);
+        match &self.finer_labels {
+            Some(finer) if !is_coarsest => finer,
+            _ => &self.labels,
+        }
     }
 
     /// Names of the files that hold weights.
@@ -131,7 +145,8 @@ impl Manifest {
                 labels.hop, labels.sample_rate, self.sample_rate
             ));
         }
-        let (n_artists, n_genres) = (self.labels.artists.len(), self.labels.genres.len());
+        let tables = self.labels_of(prior.level);
+        let (n_artists, n_genres) = (tables.artists.len(), tables.genres.len());
         if n_artists > labels.artist_bins || n_genres > labels.genre_bins {
             return Some(format!(
                 "{n_artists} artists and {n_genres} genres do not fit its tables of {} and {}",

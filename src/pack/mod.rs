@@ -22,17 +22,18 @@ pub mod checkpoint;
 pub mod convert;
 mod error;
 pub mod hf;
-mod labels;
+pub mod labels;
 mod manifest;
 mod opened;
 pub mod pickle;
 mod search;
 pub mod shapes;
 pub mod source;
+mod tables;
 mod weights;
 
 pub use error::PackError;
-pub use labels::{Labels, UnknownLabel};
+pub use labels::{Chosen, IdFileError, LabelRule, Labels, LabelsError, UnknownLabel};
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
 pub use search::{find_packs, search_path};
 
@@ -122,8 +123,14 @@ impl Pack {
         &self.manifest.name
     }
 
+    /// The label tables of the coarsest prior.
     pub fn labels(&self) -> &Labels {
         &self.manifest.labels
+    }
+
+    /// The label tables that the prior of a level was trained with.
+    pub fn labels_of(&self, level: usize) -> &Labels {
+        self.manifest.labels_of(level)
     }
 
     /// Rate of the audio that the networks take and make, in Hz.

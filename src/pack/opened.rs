@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::checkpoint::{Checkpoint, CheckpointError, Model};
 use super::manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
-use super::{Labels, hex};
+use super::{hex, tables};
 
 /// The licence of the released weights, which are recognised by their shapes.
 const RELEASED_LICENCE: &str = "OpenAI Noncommercial Use License";
@@ -49,6 +49,7 @@ pub fn manifest(model: &Model) -> Result<Manifest, CheckpointError> {
         let file = file_of(&prior.checkpoint)?;
         priors.push(PriorEntry { file, config: prior.config.clone() });
     }
+    let (labels, finer_labels) = tables::read(model)?;
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         name: model.released().map_or_else(|| file_name(path), |name| format!("Jukebox {name}")),
@@ -58,7 +59,8 @@ pub fn manifest(model: &Model) -> Result<Manifest, CheckpointError> {
         },
         description: String::new(),
         sample_rate: model.sample_rate,
-        labels: Labels::default(),
+        labels,
+        finer_labels,
         sampling: sampling(model, &vqvae),
         vqvae,
         priors,

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use encore::jukebox::{PriorConfig, VqvaeConfig};
 use encore::pack::checkpoint::{Checkpoint, Model};
 use encore::pack::shapes::{prior_tensors, vqvae_tensors};
+use serde_json::Value;
+
+use crate::shapes;
 
 fn fixtures() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -48,18 +52,41 @@ fn assert_same_weights(names: &[String], one: &Checkpoint, other: &Checkpoint) {
     }
 }
 
+/// What the reference says of the priors and the VQ-VAE of a set.
+fn stated(set: &Path) -> (Vec<PriorConfig>, Option<VqvaeConfig>) {
+    let meta: Value =
+        serde_json::from_slice(&std::fs::read(set.join("meta.json")).unwrap()).unwrap();
+    let hps = &meta["hps"];
+    let prior = |hps: &Value, vqvae: &Value| {
+        let mut config = shapes::prior(hps, vqvae).unwrap();
+        let depth = config.depth;
+        if let Some(lyrics) = &mut config.lyrics {
+            lyrics.alignment = lyrics.alignment.filter(|alignment| alignment.layer < depth);
+        }
+        config
+    };
+    match meta["kind"].as_str() {
+        Some("vqvae") => (vec![], Some(shapes::vqvae(hps).unwrap())),
+        Some("prior") => (vec![prior(hps, &meta["vqvae"])], None),
+        _ => {
+            let priors = hps["priors"].as_array().unwrap().iter();
+            let priors = priors.map(|hps_of| prior(hps_of, &hps["vqvae"])).collect();
+            (priors, Some(shapes::vqvae(&hps["vqvae"]).unwrap()))
+        }
+    }
+}
+
 #[test]
 fn every_form_of_a_set_has_the_same_shape_and_the_same_weights() {
     for (set, forms) in sets() {
         let models: Vec<_> = forms.iter().map(|form| (form, Model::open(form).unwrap())).collect();
         let (_, first) = &models[0];
+        let (stated_priors, stated_vqvae) = stated(&set);
         for (form, model) in &models {
-            let shapes = |model: &Model| -> Vec<_> {
-                model.priors.iter().map(|prior| prior.config.clone()).collect()
-            };
-            assert_eq!(shapes(model), shapes(first), "{form:?}");
-            let codec = |model: &Model| model.vqvae.as_ref().map(|vqvae| vqvae.config.clone());
-            assert_eq!(codec(model), codec(first), "{form:?}");
+            let priors: Vec<_> = model.priors.iter().map(|prior| prior.config.clone()).collect();
+            assert_eq!(priors, stated_priors, "{form:?}");
+            let vqvae = model.vqvae.as_ref().map(|vqvae| vqvae.config.clone());
+            assert_eq!(vqvae, stated_vqvae, "{form:?}");
             if let (Some(vqvae), Some(other)) = (&first.vqvae, &model.vqvae) {
                 let tensors = vqvae_tensors(&vqvae.config, &first.levels_present);
                 let names: Vec<_> = tensors.into_iter().map(|tensor| tensor.name).collect();

@@ -7,3 +7,5 @@ mod forms;
 mod odd;
 #[path = "../common/pickles.rs"]
 mod pickles;
+#[path = "../parity/shapes.rs"]
+mod shapes;

@@ -57,7 +57,7 @@ fn every_fixture_set_agrees_with_the_reference() {
 fn run(set: &Path, form: &Form, is_first: bool, tally: &mut Tally) -> Outcome {
     if set.join("labels.json").exists() {
         let labels = json(&set.join("labels.json"))?;
-        return if is_first { labels::run(&labels, tally) } else { Ok(()) };
+        return if is_first { labels::run(set, &labels, tally) } else { Ok(()) };
     }
     if set.join("anchor.json").exists() {
         return if is_first { anchor::run(set, tally) } else { Ok(()) };

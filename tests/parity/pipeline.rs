@@ -50,7 +50,7 @@ impl<'a> Pipeline<'a> {
         let hps = &meta["hps"];
         let config = shapes::vqvae(&hps["vqvae"])?;
         let n_levels = config.levels;
-        let Some(weights) = (form.open)(set, Part::Vqvae { downs_t: &config.downs_t })? else {
+        let Some(weights) = form.open(set, Part::Vqvae)? else {
             return Ok(None);
         };
         let levels: Vec<usize> = (0..n_levels).collect();
@@ -59,7 +59,7 @@ impl<'a> Pipeline<'a> {
         for level in levels {
             let config = shapes::prior(&hps["priors"][level], &hps["vqvae"]);
             let config = config.ok_or("meta.json lacks a hyper-parameter")?;
-            let weights = (form.open)(set, Part::Prior { level, n_levels })?;
+            let weights = form.open(set, Part::Prior { level })?;
             priors.push(Prior::load(&config, weights.ok_or("a prior is missing")?)?);
         }
         let windows = json(&set.join("windows.json"))?;

@@ -13,9 +13,7 @@ use crate::{Expected, Outcome, Tally, codes, shapes};
 pub fn run(set: &Path, meta: &Value, form: &Form, tally: &mut Tally) -> Outcome {
     let config = shapes::prior(&meta["hps"], &meta["vqvae"]);
     let config = config.ok_or("meta.json lacks a hyper-parameter")?;
-    let n_levels = meta["hps"]["levels"].as_u64().unwrap_or(0) as usize;
-    let part = Part::Prior { level: config.level, n_levels };
-    let Some(weights) = (form.open)(set, part)? else {
+    let Some(weights) = form.open(set, Part::Prior { level: config.level })? else {
         return Ok(());
     };
     let prior = Prior::load_with_reference(&config, weights)?;

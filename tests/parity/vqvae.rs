@@ -12,7 +12,7 @@ use crate::{Expected, Outcome, Tally, codes, shapes};
 pub fn run(set: &Path, meta: &Value, form: &Form, tally: &mut Tally) -> Outcome {
     let config = shapes::vqvae(&meta["hps"])?;
     let levels: Vec<usize> = (0..config.levels).collect();
-    let Some(weights) = (form.open)(set, Part::Vqvae { downs_t: &config.downs_t })? else {
+    let Some(weights) = form.open(set, Part::Vqvae)? else {
         return Ok(());
     };
     let vqvae = Vqvae::load(&config, &levels, weights)?;

@@ -1,45 +1,56 @@
 //! Where a set's weights come from: the same networks are stored in several forms of file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
-use encore::pack::hf::oai_name;
+use encore::pack::checkpoint::{CheckpointError, Model};
 
 /// A form of file.
 pub struct Form {
     pub name: &'static str,
-    /// Weights of one network under OpenAI's names; none where the set does not have this form.
-    pub open: fn(&Path, Part) -> Result<Option<Weights>, Box<dyn std::error::Error>>,
+    /// The file or folder of a set that is in this form, if it has one.
+    find: fn(&Path) -> Option<PathBuf>,
 }
 
 pub type Weights = VarBuilder<'static>;
 
 /// One network of a set.
 #[derive(Debug, Clone, Copy)]
-pub enum Part<'a> {
-    Vqvae { downs_t: &'a [usize] },
-    Prior { level: usize, n_levels: usize },
+pub enum Part {
+    Vqvae,
+    Prior { level: usize },
 }
 
 /// All forms; a new one is a new row.
-pub const FORMS: &[Form] = &[Form { name: "safetensors", open: hf_safetensors }];
+pub const FORMS: &[Form] = &[
+    Form { name: "legacy", find: legacy },
+    Form { name: "zip", find: |set| file(set, "model.zip.pth.tar") },
+    Form { name: "safetensors", find: |set| file(set, "hf/model.safetensors") },
+    Form { name: "safetensors index", find: |set| file(set, "hf/model.safetensors.index.json") },
+    Form { name: "pytorch_model.bin", find: |set| file(set, "hf/pytorch_model.bin") },
+    Form { name: "bin index", find: |set| file(set, "hf/pytorch_model.bin.index.json") },
+];
 
-/// `hf/model.safetensors`, of one network or of a whole model.
-fn hf_safetensors(set: &Path, part: Part) -> Result<Option<Weights>, Box<dyn std::error::Error>> {
-    let path = set.join("hf/model.safetensors");
-    if !path.exists() {
-        return Ok(None);
+impl Form {
+    /// Weights of one network under OpenAI's names; none where the set does not have this form.
+    pub fn open(&self, set: &Path, part: Part) -> Result<Option<Weights>, CheckpointError> {
+        let Some(path) = (self.find)(set) else {
+            return Ok(None);
+        };
+        let model = Model::open(&path)?;
+        Ok(match part {
+            Part::Vqvae => model.vqvae.map(|vqvae| vqvae.weights()),
+            Part::Prior { level } => model.prior(level).map(|prior| prior.weights()),
+        })
     }
-    let (prefix, downs_t) = match part {
-        Part::Vqvae { downs_t } => ("vqvae.".to_string(), downs_t),
-        Part::Prior { level, n_levels } => (format!("priors.{}.", n_levels - 1 - level), &[][..]),
-    };
-    let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
-    let is_whole = tensors.keys().any(|name| name.starts_with(&prefix));
-    let named = tensors.into_iter().filter_map(|(name, tensor)| {
-        let name = if is_whole { name.strip_prefix(&prefix)? } else { &name };
-        Some((oai_name(name, downs_t), tensor))
-    });
-    Ok(Some(VarBuilder::from_tensors(named.collect(), DType::F32, &Device::Cpu)))
+}
+
+/// A single file, or a folder in the released layout.
+fn legacy(set: &Path) -> Option<PathBuf> {
+    let whole = set.join("vqvae.pth.tar").exists().then(|| set.to_owned());
+    whole.or_else(|| file(set, "model.pth.tar"))
+}
+
+fn file(set: &Path, name: &str) -> Option<PathBuf> {
+    Some(set.join(name)).filter(|path| path.exists())
 }

@@ -8,7 +8,7 @@ use encore::engine::EngineError;
 use encore::jukebox::JukeboxError;
 use encore::pack::checkpoint::CheckpointError;
 use encore::pack::convert::ConvertError;
-use encore::pack::{PackError, UnknownLabel};
+use encore::pack::{LabelsError, PackError};
 use encore::takes::TakeError;
 
 /// Why a command stopped.
@@ -93,9 +93,12 @@ impl From<EngineError> for Failure {
     }
 }
 
-impl From<UnknownLabel> for Failure {
-    fn from(e: UnknownLabel) -> Self {
-        Self::BadInput(format!("{e} (encore labels lists them all)"))
+impl From<LabelsError> for Failure {
+    fn from(e: LabelsError) -> Self {
+        Self::BadInput(match e {
+            LabelsError::Unknown(e) => format!("{e} (encore labels lists them all)"),
+            e => e.to_string(),
+        })
     }
 }
 

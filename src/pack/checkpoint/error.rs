@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::pack::IdFileError;
 use crate::pack::pickle::PickleError;
 
 /// Why a checkpoint could not be opened or read.
@@ -41,6 +42,10 @@ pub enum CheckpointError {
     /// Numbers of tensors that are not where they should be.
     #[error("{path:?}: storage {key:?} {problem}; fetch the file again")]
     Storage { path: PathBuf, key: String, problem: String },
+
+    /// A table of names beside the checkpoints.
+    #[error(transparent)]
+    Names(#[from] IdFileError),
 
     #[error("{path:?} holds no weights: there is no dictionary of tensors in it")]
     NoWeights { path: PathBuf },

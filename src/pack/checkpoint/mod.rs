@@ -25,6 +25,7 @@ use candle_core::{Device, Tensor};
 use serde_json::{Map, Value as Json};
 
 pub use error::CheckpointError;
+pub(in crate::pack) use index::read_json;
 pub use model::{Model, Network};
 pub use numbers::{Stored, for_each_f32};
 pub use places::Layout;

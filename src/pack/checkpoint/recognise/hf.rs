@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::CheckpointError;
 use super::super::index::read_json;
-use super::hps::{share, size, sizes, truth};
+use super::hps::{blocks, share, size, sizes, truth};
 use super::released;
 use super::shapes::hop;
 use super::told::{ToldPrior, ToldVqvae};
@@ -106,7 +106,7 @@ impl HfConfig {
             level,
             heads: size(config, "n_heads"),
             attn_order: self.attn_order(config)?,
-            blocks: size(config, "blocks"),
+            blocks: blocks(config, "blocks"),
             m_attn: share(config, "attention_multiplier"),
             m_mlp: share(config, "mlp_multiplier"),
             merged_decoder: truth(config, "merged_decoder"),
@@ -129,7 +129,7 @@ impl HfConfig {
             cond_res_scale: truth(config, "conv_res_scale"),
             prime_heads: size(encoder, "n_heads"),
             prime_attn_order: self.attn_order(encoder)?,
-            prime_blocks: size(encoder, "blocks"),
+            prime_blocks: blocks(encoder, "blocks"),
             prime_m_attn: share(encoder, "attention_multiplier"),
             prime_m_mlp: share(encoder, "mlp_multiplier"),
             prime_res_scale: truth(encoder, "attn_res_scale"),

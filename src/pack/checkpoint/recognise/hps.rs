@@ -33,7 +33,7 @@ pub fn prior(hps: &Hps, n_symbols: usize) -> ToldPrior {
         level: size(hps, "level"),
         heads: size(hps, "heads"),
         attn_order: size(hps, "attn_order"),
-        blocks: size(hps, "blocks"),
+        blocks: blocks(hps, "blocks"),
         m_attn: share(hps, "m_attn"),
         m_mlp: share(hps, "m_mlp"),
         merged_decoder: truth(hps, "merged_decoder"),
@@ -59,7 +59,7 @@ pub fn prior(hps: &Hps, n_symbols: usize) -> ToldPrior {
         cond_res_scale: truth(hps, "cond_res_scale"),
         prime_heads: size(hps, "prime_heads"),
         prime_attn_order: size(hps, "prime_attn_order"),
-        prime_blocks: size(hps, "prime_blocks"),
+        prime_blocks: blocks(hps, "prime_blocks"),
         prime_m_attn: share(hps, "prime_m_attn"),
         prime_m_mlp: share(hps, "prime_m_mlp"),
         prime_res_scale: truth(hps, "prime_res_scale"),
@@ -74,6 +74,14 @@ fn hop(hps: &Hps, l_bins: usize) -> Option<usize> {
         return None;
     }
     super::shapes::hop(&downs, &strides, level)
+}
+
+/// A model whose attention knows no blocks is told of none.
+pub fn blocks(hps: &Hps, name: &str) -> Option<usize> {
+    match hps.get(name)? {
+        Value::Null => Some(1),
+        _ => size(hps, name),
+    }
 }
 
 pub fn size(hps: &Hps, name: &str) -> Option<usize> {
