@@ -14,6 +14,7 @@
 //! | [`jukebox`] | the networks and samplers: tensors and codes in and out | `units` |
 //! | `jukebox::kernels` | one step of cached decoding, behind one trait | `jukebox` |
 //! | [`pack`] | model packs on disk: opened, verified, read into networks | `jukebox`, `units` |
+//! | [`lyrics`] | the words of a song, as tokens that models read | nothing |
 //! | [`link`] | the only types that cross threads: rings, commands, status | `units` |
 //! | [`rt`] | the audio thread: capture, playback, mix, meters | `link`, `units` |
 //! | [`takes`] | takes as data: codes, recipe, audio files, pictures | `units` |
@@ -31,6 +32,7 @@
 pub mod engine;
 pub mod jukebox;
 pub mod link;
+pub mod lyrics;
 pub mod pack;
 pub mod params;
 pub mod plugin;

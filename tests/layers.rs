@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Crates that only some rooms may know.
-const GUARDED: [(&str, &[&str]); 8] = [
+const GUARDED: [(&str, &[&str]); 10] = [
     ("candle_core", &["jukebox", "pack"]),
     ("candle_nn", &["jukebox", "pack"]),
     ("egui", &["ui", "plugin"]),
@@ -16,6 +16,8 @@ const GUARDED: [(&str, &[&str]); 8] = [
     ("clack_extensions", &["plugin/clap"]),
     ("rubato", &["engine"]),
     ("rtrb", &["link"]),
+    ("deunicode", &["lyrics"]),
+    ("unidecode", &["lyrics"]),
 ];
 
 /// What each room may import, read from the table in `src/lib.rs`.

@@ -52,6 +52,8 @@ fn prior_config() -> PriorConfig {
             hop: 128,
             timing: true,
         }),
+        lyrics: None,
+        conditioner: None,
     }
 }
 

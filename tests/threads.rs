@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device};
 use candle_nn::{VarBuilder, VarMap};
 use encore::jukebox::{
-    Advance, LabelConfig, LabelRow, Prior, PriorConfig, SamplerSettings, TokenRng, TopSampler,
-    Vqvae, VqvaeConfig,
+    Advance, LabelConfig, LabelRow, LevelSampler, LevelState, Plan, Prior, PriorConfig,
+    SamplerSettings, Song, TokenRng, Vqvae, VqvaeConfig,
 };
 
 /// Large enough that every shared-out operation is shared out.
@@ -54,6 +54,8 @@ fn prior_config() -> PriorConfig {
             hop: 8,
             timing: true,
         }),
+        lyrics: None,
+        conditioner: None,
     }
 }
 
@@ -79,9 +81,11 @@ fn make_music() {
     let codes = vqvae.encode(&vec![0.25; 60_000], 0).unwrap();
     let labels = config.labels.as_ref().unwrap();
     let labels = LabelRow::clamped(labels, config.n_ctx, 441_000, 0, 1, vec![2]);
-    let (settings, rng) = (SamplerSettings::default(), TokenRng::new(1));
-    let prime = codes[..1000].to_vec();
-    let mut sampler = TopSampler::new(&prior, prime, 40, labels, settings, rng, 512).unwrap();
+    let song = Song { labels, ..Song::default() };
+    let plan = Plan::adding(1000, 40, config.n_ctx, 512);
+    let state = LevelState::new(codes[..1000].to_vec(), TokenRng::new(1));
+    let settings = SamplerSettings::default();
+    let mut sampler = LevelSampler::new(&prior, song, plan, settings, state).unwrap();
     while sampler.advance().unwrap() != Advance::Finished {}
     vqvae.decode(sampler.codes(), 0).unwrap();
 }

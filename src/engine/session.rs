@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{EngineError, model::Model};
 use crate::{
-    jukebox::{Advance, LabelRow, SamplerSettings, TokenRng, TopSampler},
+    jukebox::{Advance, LabelRow, LevelSampler, LevelState, Plan, SamplerSettings, Song, TokenRng},
     link::{Progress, Stage},
     units::{frames_from_seconds, frames_from_tokens, seconds_from_frames, tokens_from_frames},
 };
@@ -82,17 +82,17 @@ pub fn compose(
 
     story.at(Stage::Prefilling);
     let n_new = n_frames.div_ceil(model.hop());
-    let labels = labels(model, request, n_prime_tokens + n_new);
-    let rng = TokenRng::new(request.seed);
-    let sampler = request.sampler;
-    let hop = model.hop_tokens();
-    let mut top = TopSampler::new(&model.prior, prime, n_new, labels, sampler, rng, hop)?;
+    let song = Song { labels: labels(model, request, n_prime_tokens + n_new), ..Song::default() };
+    let n_ctx = model.prior.config().n_ctx;
+    let plan = Plan::adding(n_prime_tokens, n_new, n_ctx, model.hop_tokens());
+    let state = LevelState::new(prime, TokenRng::new(request.seed));
+    let mut top = LevelSampler::new(&model.prior, song, plan, request.sampler, state)?;
     let mut pieces = Pieces::new(model, n_prime_tokens, n_frames)?;
 
     loop {
         story.check_stopped()?;
         match top.advance()? {
-            Advance::Prefilled { .. } => continue,
+            Advance::Opened(_) | Advance::Prefilled { .. } => continue,
             Advance::Token(_) => story.at(Stage::Generating),
             Advance::Finished => break,
         }

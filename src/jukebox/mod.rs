@@ -16,10 +16,13 @@ pub mod sample;
 pub mod song;
 pub mod vqvae;
 
-pub use config::{LabelConfig, PriorConfig, VqvaeConfig};
+pub use config::{
+    AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
+    PriorConfig, VqvaeConfig,
+};
 pub use prior::{Conditioning, Decoder, LabelRow, Prior};
-pub use sample::{SamplerSettings, TokenRng};
-pub use song::{Advance, TopSampler, Window};
+pub use sample::{Dice, SamplerSettings, TokenRng};
+pub use song::{Advance, LevelSampler, LevelState, Plan, Song, Window};
 pub use vqvae::Vqvae;
 
 /// Why a network could not be built or run.
@@ -37,4 +40,11 @@ pub enum JukeboxError {
     /// Missing or misshapen weights, or a failure inside the tensor library.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+impl JukeboxError {
+    /// A value that the model has no place for.
+    fn range(what: &'static str, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Range { what, value: value.to_string(), allowed: allowed.into() }
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::checkpoint::CheckpointError;
 use crate::jukebox::JukeboxError;
 
 /// Why a pack could not be opened, verified or loaded.
@@ -70,6 +71,10 @@ pub enum PackError {
     /// A level that this pack has no network for.
     #[error("{path:?} has no {what} for level {level}; it has {}", list(.available))]
     NoSuchLevel { path: PathBuf, what: &'static str, level: usize, available: Vec<usize> },
+
+    /// A checkpoint that was to be opened like a pack.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
 
     /// The file is sound, but the network refused it.
     #[error("{path:?}: {source}")]

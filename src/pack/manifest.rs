@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Labels;
-use crate::jukebox::{PriorConfig, VqvaeConfig};
+use crate::jukebox::{ConditionerConfig, LyricsConfig, LyricsKind, PriorConfig, VqvaeConfig};
 
 /// The version of `pack.json` that this Encore reads and writes.
 pub const FORMAT_VERSION: u64 = 1;
@@ -25,8 +25,12 @@ pub struct Manifest {
     pub vqvae: VqvaeEntry,
     #[serde(default)]
     pub priors: Vec<PriorEntry>,
+    /// What the coarsest prior was told.
     #[serde(default)]
     pub labels: Labels,
+    /// What the finer ones were told, where that is something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finer_labels: Option<Labels>,
     pub sampling: Sampling,
     /// Every file of the pack but `pack.json`, by name.
     pub files: BTreeMap<String, FileEntry>,
@@ -88,8 +92,18 @@ impl Manifest {
         (self.vqvae.problem().map(|problem| format!("the VQ-VAE: {problem}")))
             .or_else(|| self.priors_problem())
             .or_else(|| self.labels.problem())
+            .or_else(|| self.finer_labels.as_ref()?.problem())
             .or_else(|| self.sampling.problem().map(|problem| format!("sampling: {problem}")))
             .or_else(|| self.files_problem())
+    }
+
+    /// The label tables that the prior of a level was trained with.
+    pub fn labels_of(&self, level: usize) -> &Labels {
+        let is_coarsest = self.priors.iter().all(|prior| prior.config.level <= level);
+        match &self.finer_labels {
+            Some(finer) if !is_coarsest => finer,
+            _ => &self.labels,
+        }
     }
 
     /// Names of the files that hold weights.
@@ -101,7 +115,7 @@ impl Manifest {
     fn priors_problem(&self) -> Option<String> {
         for (i, prior) in self.priors.iter().enumerate() {
             let level = prior.config.level;
-            if let Some(problem) = prior.problem().or_else(|| self.mismatch(&prior.config)) {
+            if let Some(problem) = prior_problem(&prior.config).or_else(|| self.mismatch(&prior.config)) {
                 return Some(format!("the prior of level {level}: {problem}"));
             }
             if self.priors[..i].iter().any(|other| other.config.level == level) {
@@ -131,7 +145,8 @@ impl Manifest {
                 labels.hop, labels.sample_rate, self.sample_rate
             ));
         }
-        let (n_artists, n_genres) = (self.labels.artists.len(), self.labels.genres.len());
+        let tables = self.labels_of(prior.level);
+        let (n_artists, n_genres) = (tables.artists.len(), tables.genres.len());
         if n_artists > labels.artist_bins || n_genres > labels.genre_bins {
             return Some(format!(
                 "{n_artists} artists and {n_genres} genres do not fit its tables of {} and {}",
@@ -162,50 +177,81 @@ impl VqvaeEntry {
         }
         let rises = self.levels_present.windows(2).all(|pair| pair[0] < pair[1]);
         match self.levels_present.last() {
-            Some(last) if rises && *last < config.levels => {}
-            _ => {
-                return Some(format!(
-                    "levels_present is {:?} (rising levels below {}, at least one)",
-                    self.levels_present, config.levels
-                ));
-            }
+            Some(last) if rises && *last < config.levels => vqvae_problem(config),
+            _ => Some(format!(
+                "levels_present is {:?} (rising levels below {}, at least one)",
+                self.levels_present, config.levels
+            )),
         }
-        let deepest = config.depth.saturating_mul(config.multipliers.iter().copied().max()?);
-        let widest = config.width.saturating_mul(config.multipliers.iter().copied().max()?);
-        too_large("emb_width", config.emb_width, 1 << 16)
-            .or_else(|| too_large("l_bins", config.l_bins, 1 << 20))
-            .or_else(|| too_large("width times the largest multiplier", widest, 1 << 16))
-            .or_else(|| too_large("depth times the largest multiplier", deepest, 256))
-            .or_else(|| too_large("downs_t", config.downs_t.iter().copied().max()?, 16))
-            .or_else(|| share_problem("m_conv", config.m_conv))
-            .or_else(|| dilation_problem(config, deepest))
     }
 }
 
-impl PriorEntry {
-    fn problem(&self) -> Option<String> {
-        let config = &self.config;
-        let sizes = config.problem().or_else(|| {
-            too_large("n_ctx", config.n_ctx, 1 << 20)
-                .or_else(|| too_large("width", config.width, 1 << 16))
-                .or_else(|| too_large("depth", config.depth, 1024))
-                .or_else(|| share_problem("m_attn", config.m_attn))
-                .or_else(|| share_problem("m_mlp", config.m_mlp))
-        });
-        let labels = config.labels.as_ref();
-        sizes.or_else(|| {
-            let labels = labels?;
-            let (min, max) = (labels.min_duration_seconds, labels.max_duration_seconds);
-            if !(min.is_finite() && max.is_finite() && 0.0 <= min && min < max) {
-                return Some(format!("songs last from {min} to {max} seconds"));
-            }
-            let tables = [labels.artist_bins, labels.genre_bins, labels.t_bins];
-            if tables.contains(&0) {
-                return Some("a label table of 0 rows".into());
-            }
-            too_large("a label table", tables.into_iter().max()?, 1 << 20)
-        })
+/// Why a VQ-VAE of this shape cannot be built, if it cannot.
+pub(super) fn vqvae_problem(config: &VqvaeConfig) -> Option<String> {
+    if let Some(problem) = config.problem() {
+        return Some(problem);
     }
+    let deepest = config.depth.saturating_mul(config.multipliers.iter().copied().max()?);
+    let widest = config.width.saturating_mul(config.multipliers.iter().copied().max()?);
+    too_large("emb_width", config.emb_width, 1 << 16)
+        .or_else(|| too_large("l_bins", config.l_bins, 1 << 20))
+        .or_else(|| too_large("width times the largest multiplier", widest, 1 << 16))
+        .or_else(|| too_large("depth times the largest multiplier", deepest, 256))
+        .or_else(|| too_large("downs_t", config.downs_t.iter().copied().max()?, 16))
+        .or_else(|| share_problem("m_conv", config.m_conv))
+        .or_else(|| dilation_problem(config.dilation_growth_rate, config.dilation_cycle, deepest))
+}
+
+/// Why a prior of this shape cannot be built, if it cannot.
+pub(super) fn prior_problem(config: &PriorConfig) -> Option<String> {
+    let sizes = too_large("n_ctx", config.n_ctx, 1 << 20)
+        .or_else(|| too_large("l_bins", config.l_bins, 1 << 20))
+        .or_else(|| stack_problem(config.width, config.depth, config.m_attn, config.m_mlp))
+        .or_else(|| config.lyrics.as_ref().and_then(lyrics_problem))
+        .or_else(|| config.conditioner.as_ref().and_then(conditioner_problem))
+        .or_else(|| config.problem());
+    sizes.or_else(|| {
+        let labels = config.labels.as_ref()?;
+        let (min, max) = (labels.min_duration_seconds, labels.max_duration_seconds);
+        if !(min.is_finite() && max.is_finite() && 0.0 <= min && min < max) {
+            return Some(format!("songs last from {min} to {max} seconds"));
+        }
+        let tables = [labels.artist_bins, labels.genre_bins, labels.t_bins];
+        if tables.contains(&0) {
+            return Some("a label table of 0 rows".into());
+        }
+        too_large("a label table", tables.into_iter().max()?, 1 << 20)
+    })
+}
+
+fn lyrics_problem(lyrics: &LyricsConfig) -> Option<String> {
+    let sizes = too_large("lyrics.n_tokens", lyrics.n_tokens, 1 << 20)
+        .or_else(|| too_large("lyrics.n_vocab", lyrics.n_vocab, 1 << 16));
+    sizes.or_else(|| match &lyrics.kind {
+        LyricsKind::SingleSequence => None,
+        LyricsKind::SeparateEncoder(encoder) => {
+            stack_problem(encoder.width, encoder.depth, encoder.m_attn, encoder.m_mlp)
+                .map(|problem| format!("the lyric encoder's {problem}"))
+        }
+    })
+}
+
+fn conditioner_problem(conditioner: &ConditionerConfig) -> Option<String> {
+    let ConditionerConfig { dilation_growth_rate, dilation_cycle, .. } = *conditioner;
+    let sizes = too_large("width", conditioner.width, 1 << 16)
+        .or_else(|| too_large("depth", conditioner.depth, 256))
+        .or_else(|| too_large("downs_t", conditioner.downs_t, 16))
+        .or_else(|| too_large("l_bins", conditioner.l_bins, 1 << 20))
+        .or_else(|| share_problem("m_conv", conditioner.m_conv))
+        .or_else(|| dilation_problem(dilation_growth_rate, dilation_cycle, conditioner.depth));
+    sizes.map(|problem| format!("the conditioner's {problem}"))
+}
+
+fn stack_problem(width: usize, depth: usize, m_attn: f64, m_mlp: f64) -> Option<String> {
+    too_large("width", width, 1 << 16)
+        .or_else(|| too_large("depth", depth, 1024))
+        .or_else(|| share_problem("m_attn", m_attn))
+        .or_else(|| share_problem("m_mlp", m_mlp))
 }
 
 impl Sampling {
@@ -241,12 +287,12 @@ fn share_problem(what: &str, share: f64) -> Option<String> {
     (!sound).then(|| format!("{what} is {share} (above 0, at most 16)"))
 }
 
-fn dilation_problem(config: &VqvaeConfig, deepest: usize) -> Option<String> {
-    if config.dilation_cycle == Some(0) {
+fn dilation_problem(growth: usize, cycle: Option<usize>, deepest: usize) -> Option<String> {
+    if cycle == Some(0) {
         return Some("dilation_cycle is 0".into());
     }
-    let n_powers = deepest.min(config.dilation_cycle.unwrap_or(deepest)) as u32;
-    let largest = config.dilation_growth_rate.checked_pow(n_powers.saturating_sub(1));
+    let n_powers = deepest.min(cycle.unwrap_or(deepest)) as u32;
+    let largest = growth.checked_pow(n_powers.saturating_sub(1));
     let sound = largest.is_some_and(|dilation| dilation <= 1 << 20);
     (!sound).then(|| format!("dilations grow beyond {} in {n_powers} blocks", 1 << 20))
 }

@@ -2,32 +2,42 @@
 //!
 //! A pack is a folder with `pack.json` (the [`Manifest`]) and safetensors files. Opening one is cheap:
 //! the manifest is read and checked and the sizes of its files compared. Weights are read when they are
-//! asked for, and the bytes that were read are hashed in the same pass. Nothing here runs code from a
-//! pack, follows a name out of its folder, or maps a file into memory.
+//! asked for, one tensor at a time, once the hash of their file was compared. A folder of OpenAI's or
+//! Hugging Face's [`checkpoint`]s opens like a pack, and [`convert`](convert::convert) makes it one.
+//! Nothing here runs code from a pack or checkpoint, follows a name out of its folder, or maps a file
+//! into memory.
 //!
 //! In names, a *file* is a name inside the pack, a *path* is where that is on disk.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub mod checkpoint;
+pub mod convert;
 mod error;
 pub mod hf;
-mod labels;
+pub mod labels;
 mod manifest;
+mod opened;
+pub mod pickle;
 mod search;
 pub mod shapes;
+pub mod source;
+mod tables;
 mod weights;
 
 pub use error::PackError;
-pub use labels::{Labels, UnknownLabel};
+pub use labels::{Chosen, IdFileError, LabelRule, Labels, LabelsError, UnknownLabel};
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
 pub use search::{find_packs, search_path};
+
+use checkpoint::{CheckpointError, Model};
 
 use crate::jukebox::{JukeboxError, Prior, PriorConfig, Vqvae};
 use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
@@ -40,6 +50,8 @@ pub const MANIFEST_FILE: &str = "pack.json";
 pub struct Pack {
     dir: PathBuf,
     manifest: Manifest,
+    /// The checkpoints, where this is a folder of them and no pack.
+    model: Option<Arc<Model>>,
 }
 
 /// How weights may be held in memory.
@@ -53,8 +65,14 @@ pub enum Precision {
 
 impl Pack {
     /// Reads and checks `pack.json`, and the sizes of the files it names.
+    ///
+    /// A folder of checkpoints, or a single one, opens as well (see [`checkpoint`]): its manifest is made
+    /// up from them.
     pub fn open(dir: &Path) -> Result<Self, PackError> {
         let path = dir.join(MANIFEST_FILE);
+        if dir.exists() && !path.exists() {
+            return Self::open_checkpoints(dir);
+        }
         let text = fs::read(&path).map_err(|source| match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 PackError::NotAPack { path: dir.into() }
@@ -62,7 +80,7 @@ impl Pack {
             _ => PackError::Io { path: path.clone(), source },
         })?;
         let manifest = parse(&path, &text)?;
-        let pack = Self { dir: dir.into(), manifest };
+        let pack = Self { dir: dir.into(), manifest, model: None };
         for (file, stated) in &pack.manifest.files {
             let path = pack.dir.join(file);
             weights::check_size(&path, &fs::metadata(&path), stated)?;
@@ -70,8 +88,25 @@ impl Pack {
         Ok(pack)
     }
 
-    /// Reads every file and compares its hash.
+    fn open_checkpoints(path: &Path) -> Result<Self, PackError> {
+        let model = Model::open(path).map_err(|e| match e {
+            CheckpointError::NoModel { path } => PackError::NotAPack { path },
+            e => e.into(),
+        })?;
+        let manifest = opened::manifest(&model)?;
+        Ok(Self { dir: path.into(), manifest, model: Some(model.into()) })
+    }
+
+    /// Whether this is a pack, whose files' hashes are known, and not a folder of checkpoints.
+    pub fn is_sealed(&self) -> bool {
+        self.model.is_none()
+    }
+
+    /// Reads every file and compares its hash. Checkpoints have none to compare with.
     pub fn verify(&self) -> Result<(), PackError> {
+        if !self.is_sealed() {
+            return Ok(());
+        }
         let mut files = self.manifest.files.iter();
         files.try_for_each(|(file, stated)| weights::verify(&self.dir.join(file), stated))
     }
@@ -88,8 +123,14 @@ impl Pack {
         &self.manifest.name
     }
 
+    /// The label tables of the coarsest prior.
     pub fn labels(&self) -> &Labels {
         &self.manifest.labels
+    }
+
+    /// The label tables that the prior of a level was trained with.
+    pub fn labels_of(&self, level: usize) -> &Labels {
+        self.manifest.labels_of(level)
     }
 
     /// Rate of the audio that the networks take and make, in Hz.
@@ -156,21 +197,26 @@ impl Pack {
         let Some(stated) = self.manifest.files.get(file) else {
             return Err(PackError::MissingFile { path });
         };
-        let tensors = weights::read(&path, stated, &self.tensors_in(file))?;
-        Ok(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+        Ok(checkpoint::weights(weights::open(&path, stated, &self.tensors_in(file))?))
     }
 
     /// Reads the VQ-VAE, with all levels that the pack has of it.
     pub fn load_vqvae(&self) -> Result<Vqvae, PackError> {
         let VqvaeEntry { file, levels_present, config } = &self.manifest.vqvae;
-        let weights = self.load_weights(file)?;
+        let weights = match self.model.as_ref().and_then(|model| model.vqvae.as_ref()) {
+            Some(network) => network.weights(),
+            None => self.load_weights(file)?,
+        };
         Vqvae::load(config, levels_present, weights).map_err(self.refused(file))
     }
 
     /// Reads the prior that writes `level`.
     pub fn load_prior(&self, level: usize) -> Result<Prior, PackError> {
         let PriorEntry { file, config } = self.prior_entry(level)?;
-        let weights = self.load_weights(file)?;
+        let weights = match self.model.as_ref().and_then(|model| model.prior(level)) {
+            Some(network) => network.weights(),
+            None => self.load_weights(file)?,
+        };
         Prior::load(config, weights).map_err(self.refused(file))
     }
 

@@ -3,7 +3,9 @@
 //! With this list a file is checked before anything is allocated, and an error can say which tensor
 //! is wrong. It also counts parameters without opening the weights.
 
-use crate::jukebox::{PriorConfig, VqvaeConfig};
+use crate::jukebox::config::StackShape;
+use crate::jukebox::prior::attention::function_number;
+use crate::jukebox::{ConditionerConfig, PriorConfig, VqvaeConfig};
 
 /// A tensor that a file must hold.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,23 +31,11 @@ pub fn vqvae_tensors(config: &VqvaeConfig, present: &[usize]) -> Vec<TensorShape
 
 /// Everything that a prior is made of.
 pub fn prior_tensors(config: &PriorConfig) -> Vec<TensorShape> {
-    let (w, state, mlp) = (config.width, config.attn_width(), config.mlp_width());
+    let (w, n_symbols) = (config.width, config.n_symbols());
     let mut list = List::default();
-    list.add("prior.x_emb.weight", [config.l_bins, w]);
-    list.add("prior.pos_emb.pos_emb", [config.n_ctx, w]);
+    list.transformer("prior", &config.stack(), n_symbols);
     if config.merged_decoder {
-        list.add("prior.x_out.weight", [config.l_bins, w]);
-    }
-    for layer in 0..config.depth {
-        let at = |part: &str| format!("prior.transformer._attn_mods.{layer}.{part}");
-        for norm in ["ln_0", "ln_1"] {
-            list.add(at(&format!("{norm}.weight")), [w]);
-            list.add(at(&format!("{norm}.bias")), [w]);
-        }
-        list.dense(at("attn.c_attn"), w, 3 * state);
-        list.dense(at("attn.c_proj"), state, w);
-        list.dense(at("mlp.c_fc"), w, mlp);
-        list.dense(at("mlp.c_proj"), mlp, w);
+        list.add("prior.x_out.weight", [n_symbols, w]);
     }
     match &config.labels {
         None => list.add("prior.start_token", [1, w]),
@@ -58,6 +48,16 @@ pub fn prior_tensors(config: &PriorConfig) -> Vec<TensorShape> {
                 }
             }
         }
+    }
+    if let (Some(shape), Some(lyrics)) = (config.encoder_stack(), &config.lyrics) {
+        list.transformer("prime_prior", &shape, lyrics.n_vocab);
+        list.add("prime_prior.start_token", [1, shape.width]);
+        list.dense("prime_state_proj".into(), shape.width, w);
+        list.norm("prime_state_ln".into(), w);
+        list.add("prime_x_out.weight", [lyrics.n_vocab, w]);
+    }
+    if let Some(conditioner) = &config.conditioner {
+        list.conditioner(conditioner, w);
     }
     list.0
 }
@@ -93,12 +93,60 @@ impl List {
         self.add(format!("{at}.b"), [n_out]);
     }
 
+    /// A layer norm.
+    fn norm(&mut self, at: String, width: usize) {
+        self.add(format!("{at}.weight"), [width]);
+        self.add(format!("{at}.bias"), [width]);
+    }
+
+    /// Embeddings and layers.
+    fn transformer(&mut self, at: &str, shape: &StackShape, n_symbols: usize) {
+        let (w, state, mlp) = (shape.width, shape.attn_width(), shape.mlp_width());
+        self.add(format!("{at}.x_emb.weight"), [n_symbols, w]);
+        self.add(format!("{at}.pos_emb.pos_emb"), [shape.n_positions, w]);
+        for layer in 0..shape.depth {
+            let at = |part: &str| format!("{at}.transformer._attn_mods.{layer}.{part}");
+            self.norm(at("ln_0"), w);
+            self.norm(at("ln_1"), w);
+            if function_number(shape.attn_order, layer) == 6 {
+                self.dense(at("attn.c_attn"), w, state);
+                self.dense(at("attn.c_enc_kv"), w, 2 * state);
+            } else {
+                self.dense(at("attn.c_attn"), w, 3 * state);
+            }
+            self.dense(at("attn.c_proj"), state, w);
+            self.dense(at("mlp.c_fc"), w, mlp);
+            self.dense(at("mlp.c_proj"), mlp, w);
+        }
+    }
+
+    /// What makes conditioning of the codes of the level above.
+    fn conditioner(&mut self, config: &ConditionerConfig, w: usize) {
+        let at = "conditioner_blocks.0";
+        let hidden = (config.m_conv * config.width as f64) as usize;
+        self.add(format!("{at}.x_emb.weight"), [config.l_bins, w]);
+        self.conv(format!("{at}.cond.model.0"), config.width, w, 3);
+        for i in 1..=config.downs_t {
+            let n_out = if i == config.downs_t { w } else { config.width };
+            let blocks = format!("{at}.cond.model.{i}.0.blocks");
+            self.residual_blocks(&blocks, config.depth, config.width, hidden);
+            let kernel = 2 * config.strides_t;
+            self.transposed_conv(format!("{at}.cond.model.{i}.1"), config.width, n_out, kernel);
+        }
+        self.norm(format!("{at}.ln"), w);
+    }
+
     fn residual_stack(&mut self, at: &str, config: &VqvaeConfig, level: usize) {
         let width = config.width * config.multipliers[level];
         let hidden = (config.m_conv * width as f64) as usize;
-        for j in 0..config.depth * config.multipliers[level] {
-            self.conv(format!("{at}.model.{j}.model.1"), hidden, width, 3);
-            self.conv(format!("{at}.model.{j}.model.3"), width, hidden, 1);
+        let depth = config.depth * config.multipliers[level];
+        self.residual_blocks(&format!("{at}.model"), depth, width, hidden);
+    }
+
+    fn residual_blocks(&mut self, at: &str, depth: usize, width: usize, hidden: usize) {
+        for j in 0..depth {
+            self.conv(format!("{at}.{j}.model.1"), hidden, width, 3);
+            self.conv(format!("{at}.{j}.model.3"), width, hidden, 1);
         }
     }
 
@@ -131,6 +179,7 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jukebox::{EncoderConfig, LabelConfig, LyricsConfig, LyricsKind};
 
     /// The shapes of the released 5b model (SPEC §1).
     fn released() -> VqvaeConfig {
@@ -155,9 +204,8 @@ mod tests {
         assert_eq!(n_parameters(&vqvae_tensors(&released(), &[0, 1, 2])), 1_485_763 + 393_216);
     }
 
-    #[test]
-    fn the_released_5b_prior_has_as_many_parameters_as_the_original() {
-        let labels = crate::jukebox::LabelConfig {
+    fn labels(timing: bool) -> LabelConfig {
+        LabelConfig {
             genre_bins: 120,
             artist_bins: 4111,
             max_genre_words: 5,
@@ -166,9 +214,12 @@ mod tests {
             max_duration_seconds: 600.0,
             sample_rate: 44_100,
             hop: 128,
-            timing: true,
-        };
-        let prior = PriorConfig {
+            timing,
+        }
+    }
+
+    fn released_5b() -> PriorConfig {
+        PriorConfig {
             level: 2,
             n_ctx: 8192,
             width: 4800,
@@ -181,9 +232,85 @@ mod tests {
             merged_decoder: true,
             res_scale: false,
             l_bins: 2048,
-            labels: Some(labels),
+            labels: Some(labels(true)),
+            lyrics: None,
+            conditioner: None,
+        }
+    }
+
+    /// Tensors and parameters; the files hold `x_out` even where it is tied to the embedding.
+    fn size(config: &PriorConfig) -> (usize, u64) {
+        let tensors = prior_tensors(config);
+        let n_tied = usize::from(!config.merged_decoder);
+        (tensors.len() + n_tied, n_parameters(&tensors))
+    }
+
+    #[test]
+    fn the_released_priors_have_as_many_parameters_as_the_originals() {
+        let encoder = EncoderConfig {
+            width: 1280,
+            depth: 18,
+            heads: 4,
+            attn_order: 2,
+            blocks: 32,
+            m_attn: 0.25,
+            m_mlp: 1.0,
+            res_scale: false,
+        };
+        let lyrics = |n_tokens, n_vocab, kind| {
+            Some(LyricsConfig {
+                n_tokens,
+                n_vocab,
+                kind,
+                alignment: None,
+                prime_loss_fraction: 0.4,
+            })
+        };
+        let with_lyrics = PriorConfig {
+            depth: 79,
+            attn_order: 10,
+            lyrics: lyrics(512, 80, LyricsKind::SeparateEncoder(encoder)),
+            ..released_5b()
+        };
+        let single_sequence = PriorConfig {
+            n_ctx: 6144,
+            width: 2048,
+            heads: 2,
+            attn_order: 12,
+            blocks: 64,
+            merged_decoder: false,
+            labels: Some(LabelConfig {
+                genre_bins: 604,
+                artist_bins: 7898,
+                t_bins: 64,
+                ..labels(true)
+            }),
+            lyrics: lyrics(384, 79, LyricsKind::SingleSequence),
+            ..released_5b()
+        };
+        let upsampler = PriorConfig {
+            level: 1,
+            width: 1920,
+            heads: 1,
+            merged_decoder: false,
+            labels: Some(labels(false)),
+            conditioner: Some(ConditionerConfig {
+                width: 1024,
+                depth: 16,
+                m_conv: 1.0,
+                dilation_growth_rate: 3,
+                dilation_cycle: Some(8),
+                res_scale: true,
+                downs_t: 2,
+                strides_t: 2,
+                l_bins: 2048,
+            }),
+            ..released_5b()
         };
 
-        assert_eq!(n_parameters(&prior_tensors(&prior)), 5_060_452_800);
+        assert_eq!(size(&released_5b()), (872, 5_060_452_800));
+        assert_eq!(size(&with_lyrics), (1194, 5_640_506_800));
+        assert_eq!(size(&single_sequence), (872, 942_643_200));
+        assert_eq!(size(&upsampler), (1006, 981_298_176));
     }
 }

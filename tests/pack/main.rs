@@ -112,3 +112,20 @@ fn more_tensors_than_needed_do_no_harm() {
 
     Pack::open(dir.path()).unwrap().load_vqvae().unwrap();
 }
+
+#[test]
+fn finer_levels_may_have_label_tables_of_their_own() {
+    let dir = tiny();
+    let mut manifest = tiny_manifest();
+    manifest["labels"]["rule"] = "v3".into();
+    manifest["labels"]["more_artists"] = json!({"augusta": 1});
+    manifest["finer_labels"] =
+        json!({"rule": "v2", "artists": ["unknown", "augusta"], "genres": ["unknown"]});
+    seal(dir.path(), manifest);
+
+    let pack = Pack::open(dir.path()).unwrap();
+
+    assert_eq!(pack.labels_of(0), pack.labels(), "the only prior is the coarsest");
+    assert_eq!(pack.labels().artist_id("Augusta"), Ok(1));
+    assert_eq!(pack.manifest().finer_labels.as_ref().unwrap().artist_id("AUGUSTA!"), Ok(1));
+}

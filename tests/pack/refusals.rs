@@ -212,6 +212,7 @@ fn shapes_that_cannot_be_built_are_refused_before_anything_is_allocated() {
         ("/sampling/hop_fraction".into(), json!(2.0), "hop_fraction is 2"),
         ("/sample_rate".into(), json!(1), "1 Hz"),
         ("/labels/genre_of_artist/Ada".into(), json!("polka"), "unknown genre: \"polka\""),
+        ("/labels".into(), json!({"artists": ["a"], "more_artists": {"x": 3}}), "\"x\" is another"),
         ("/vqvae/file".into(), json!("other.safetensors"), "no size and SHA-256"),
     ];
     for (pointer, value, said) in wrong {

@@ -4,38 +4,49 @@ use std::path::Path;
 
 use candle_core::{D, Device, IndexOp, Tensor};
 use encore::jukebox::sample::choose;
-use encore::jukebox::{
-    Conditioning, JukeboxError, LabelConfig, LabelRow, Prior, PriorConfig, SamplerSettings,
-};
+use encore::jukebox::{Conditioning, JukeboxError, LabelRow, Prior, PriorConfig, SamplerSettings};
 use serde_json::Value;
 
-use crate::{Expected, Outcome, Tally, codes, weights};
+use crate::weights::{Form, Part};
+use crate::{Expected, Outcome, Tally, codes, shapes};
 
-/// What a set needs that is not built, if anything.
-pub fn missing(meta: &Value) -> Option<&'static str> {
-    let hps = &meta["hps"];
-    if hps["n_tokens"].as_u64() != Some(0) || hps["single_enc_dec"].as_bool() == Some(true) {
-        return Some("it needs lyrics, which are not built");
-    }
-    let top_level = hps["levels"].as_u64().unwrap_or(0).saturating_sub(1);
-    (hps["level"].as_u64() != Some(top_level))
-        .then_some("it needs the conditioning of an upsampler, which is not built")
-}
-
-pub fn run(set: &Path, meta: &Value, tally: &mut Tally) -> Outcome {
-    let config = config(meta).ok_or("meta.json lacks a hyper-parameter")?;
-    let prior = Prior::load(&config, weights(set, &[])?)?;
+pub fn run(set: &Path, meta: &Value, form: &Form, tally: &mut Tally) -> Outcome {
+    let config = shapes::prior(&meta["hps"], &meta["vqvae"]);
+    let config = config.ok_or("meta.json lacks a hyper-parameter")?;
+    let Some(weights) = form.open(set, Part::Prior { level: config.level })? else {
+        return Ok(());
+    };
+    let prior = Prior::load_with_reference(&config, weights)?;
     let expected = Expected::load(set)?;
     let tokens = codes(expected.get("z")?)?;
     let rows = match &config.labels {
-        Some(_) => label_rows(expected.get("y")?)?,
+        Some(_) => label_rows(expected.get("y")?, &config)?,
         None => vec![LabelRow::default(); tokens.len()],
     };
-    let cond = prior.condition(&rows)?;
+    let upper = match &config.conditioner {
+        Some(_) => codes(expected.get("z_cond")?)?,
+        None => Vec::new(),
+    };
+    let cond = prior.condition_on(&rows, &upper)?;
+    lyrics(&prior, &cond, &expected, tally)?;
     teacher_forced(&prior, &cond, &tokens, &expected, tally)?;
+    losses(&prior, &cond, &tokens, meta, tally)?;
     for backend in [Backend::Fast, Backend::Reference] {
         sampled(&prior, &cond, backend, &expected, tally)?;
     }
+    Ok(())
+}
+
+/// What an encoder of their own makes of the lyrics.
+fn lyrics(prior: &Prior, cond: &Conditioning, expected: &Expected, tally: &mut Tally) -> Outcome {
+    let Some(encoder) = prior.lyric_encoder() else {
+        return Ok(());
+    };
+    let read = encoder.read(&cond.lyrics)?;
+    tally.close("prime_acts", &read.acts, expected.get("prime_acts")?)?;
+    tally.close("encoder_kv", &read.states, expected.get("encoder_kv")?)?;
+    let logits = encoder.logits(&read.states)?;
+    tally.close("prime_logits", &logits, expected.get("prime_logits")?)?;
     Ok(())
 }
 
@@ -51,14 +62,51 @@ fn teacher_forced(
             tally.close(name, got, want)?;
         }
     }
+    if let Ok(want) = expected.get("alignment_w") {
+        let got = prior.lyric_attention(tokens, cond)?.concat();
+        tally.close("alignment_w", &Tensor::from_vec(got, want.shape(), &Device::Cpu)?, want)?;
+    }
     let tokens = Tensor::new(tokens.to_vec(), &Device::Cpu)?; // [b, t]
-    for (d, hidden) in prior.hidden_states(&tokens, cond)?.iter().enumerate() {
-        if let Ok(want) = expected.get(&format!("hidden_after_layer_{d}")) {
-            tally.close(&format!("hidden after layer {d}"), &hidden.i(0..1)?, want)?;
+    let hidden = [
+        (Backend::Fast, prior.hidden_states(&tokens, cond)?),
+        (Backend::Reference, prior.reference_hidden_states(&tokens, cond)?),
+    ];
+    for (backend, hidden) in &hidden {
+        for (d, hidden) in hidden.iter().enumerate() {
+            if let Ok(want) = expected.get(&format!("hidden_after_layer_{d}")) {
+                let what = format!("hidden after layer {d} ({backend:?})");
+                tally.close(&what, &hidden.i(0..1)?, want)?;
+            }
         }
     }
-    tally.close("logits", &prior.logits(&tokens, cond)?, expected.get("logits")?)?;
+    let want = expected.get("logits")?;
+    tally.close("logits (Fast)", &prior.logits(&tokens, cond)?, want)?;
+    tally.close("logits (Reference)", &prior.reference_logits(&tokens, cond)?, want)?;
     Ok(())
+}
+
+fn losses(
+    prior: &Prior,
+    cond: &Conditioning,
+    tokens: &[Vec<u32>],
+    meta: &Value,
+    tally: &mut Tally,
+) -> Outcome {
+    let bits = prior.token_bits(tokens, cond)?;
+    let of_reference = [
+        ("gen_loss", bits.music_mean()),
+        ("prime_loss", bits.lyrics_mean()),
+        ("loss", bits.loss()),
+    ];
+    for (name, got) in of_reference {
+        let want = meta["losses_bits"][name].as_f64().ok_or("meta.json lacks a loss")?;
+        tally.close(name, &number(got)?, &number(want)?)?;
+    }
+    Ok(())
+}
+
+fn number(x: f64) -> candle_core::Result<Tensor> {
+    Tensor::new(&[x], &Device::Cpu)
 }
 
 fn sampled(
@@ -82,13 +130,36 @@ fn sampled(
             let n_tokens = want.dim(1)?;
             let what = format!("{name} ({backend:?}, chunks of {chunk})");
             let run = generate(prior, cond, backend, given, chunk, n_tokens, &tokens)?;
-            tally.equal(&what, &run.tokens.concat(), &codes(want)?.concat());
+            tally.equal(&what, &run.codes.concat(), &codes(want)?.concat());
             if name == "greedy_tokens" {
-                let logits = Tensor::stack(&run.logits, 1)?; // [b, t, bins]
-                let want = expected.get("greedy_cached_logits")?;
-                tally.close(&format!("greedy_cached_logits ({backend:?})"), &logits, want)?;
+                greedy(&run, cond, backend, expected, tally)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// What the cached sampler saw on its way through a whole window.
+fn greedy(
+    run: &Run,
+    cond: &Conditioning,
+    backend: Backend,
+    expected: &Expected,
+    tally: &mut Tally,
+) -> Outcome {
+    if let Ok(want) = expected.get("cached_logits_lyrics_part") {
+        let logits = Tensor::stack(&run.lyric_logits, 1)?; // [b, n, symbols]
+        tally.close(&format!("cached_logits_lyrics_part ({backend:?})"), &logits, want)?;
+    }
+    let want = expected.get("greedy_cached_logits")?;
+    let logits = Tensor::stack(&[&run.lyric_logits[..], &run.logits[..]].concat(), 1)?;
+    tally.close(&format!("greedy_cached_logits ({backend:?})"), &logits, want)?;
+    if let Ok(want) = expected.get("raw_greedy_tokens_incl_lyrics") {
+        let rows = cond.lyrics.iter().zip(&run.symbols);
+        let got: Vec<u32> =
+            rows.flat_map(|(lyrics, music)| [&lyrics[..], music].concat()).collect();
+        let what = format!("raw_greedy_tokens_incl_lyrics ({backend:?})");
+        tally.equal(&what, &got, &codes(want)?.concat());
     }
     Ok(())
 }
@@ -143,8 +214,10 @@ impl Choice {
 }
 
 struct Run {
-    tokens: Vec<Vec<u32>>,
-    logits: Vec<Tensor>, // one per new token, [b, bins]
+    codes: Vec<Vec<u32>>,
+    symbols: Vec<Vec<u32>>,    // the new ones, as the model counts them
+    lyric_logits: Vec<Tensor>, // one per symbol of lyrics before the music, [b, symbols]
+    logits: Vec<Tensor>,       // one per new symbol
 }
 
 fn generate(
@@ -160,69 +233,44 @@ fn generate(
         Backend::Fast => prior.start(cond.clone())?,
         Backend::Reference => prior.start_reference(cond.clone())?,
     };
-    let (b, n_given) = (given.len(), given[0].len());
+    let (b, n_given, n_symbols) = (given.len(), given[0].len(), prior.config().n_symbols());
+    let row_of = |logits: Vec<f32>| Tensor::from_vec(logits, (b, n_symbols), &Device::Cpu);
+    let mut run = Run {
+        codes: given.to_vec(),
+        symbols: vec![Vec::new(); b],
+        lyric_logits: Vec::new(),
+        logits: Vec::new(),
+    };
+    if n_given == 0 {
+        while let Some(logits) = decoder.lyric_logits()? {
+            run.lyric_logits.push(row_of(logits.to_vec())?);
+        }
+    }
+    while 0 < decoder.n_lyrics_left() {
+        decoder.prefill_lyrics(chunk)?;
+    }
     for first in (0..n_given).step_by(chunk) {
         let last = n_given.min(first.saturating_add(chunk));
         let part: Vec<_> = given.iter().map(|row| row[first..last].to_vec()).collect();
         decoder.prefill(&part)?;
     }
-    let mut run = Run { tokens: given.to_vec(), logits: Vec::new() };
     for n_new in 0..n_tokens - n_given {
         let logits = decoder.logits()?.to_vec();
-        let rows = logits.chunks_exact(prior.config().l_bins).enumerate();
+        let rows = logits.chunks_exact(n_symbols).enumerate();
         let next = rows
             .map(|(row, logits)| choice.token(row, n_new, logits))
             .collect::<Result<Vec<_>, _>>()?;
-        run.logits.push(Tensor::from_vec(logits, (b, prior.config().l_bins), &Device::Cpu)?);
-        run.tokens.iter_mut().zip(&next).for_each(|(row, token)| row.push(*token));
+        run.logits.push(row_of(logits)?);
+        for (row, symbol) in next.iter().enumerate() {
+            run.symbols[row].push(*symbol);
+            run.codes[row].push(prior.config().code_of(*symbol));
+        }
         decoder.push(&next)?;
     }
     Ok(run)
 }
 
-/// `[total_length, offset, sample_length, artist, genres ..]`; genres below 0 are unused slots.
-fn label_rows(y: &Tensor) -> candle_core::Result<Vec<LabelRow>> {
-    let row = |y: Vec<i64>| LabelRow {
-        total_length: y[0],
-        offset: y[1],
-        sample_length: y[2],
-        artist: y[3] as u32,
-        genres: y[4..].iter().filter(|genre| 0 <= **genre).map(|genre| *genre as u32).collect(),
-    };
-    Ok(y.to_vec2::<i64>()?.into_iter().map(row).collect())
-}
-
-/// The shape that the reference's hyper-parameters describe.
-fn config(meta: &Value) -> Option<PriorConfig> {
-    let hps = &meta["hps"];
-    let size = |name: &str| hps[name].as_u64().map(|n| n as usize);
-    let labels = match hps["labels"].as_bool()? {
-        false => None,
-        true => Some(LabelConfig {
-            genre_bins: hps["y_bins"][0].as_u64()? as usize,
-            artist_bins: hps["y_bins"][1].as_u64()? as usize,
-            max_genre_words: size("max_bow_genre_size")?,
-            t_bins: size("t_bins")?,
-            min_duration_seconds: hps["min_duration"].as_f64()?,
-            max_duration_seconds: hps["max_duration"].as_f64()?,
-            sample_rate: hps["sr"].as_u64()? as u32,
-            hop: meta["raw_to_tokens"].as_u64()? as usize,
-            timing: true,
-        }),
-    };
-    Some(PriorConfig {
-        level: size("level")?,
-        n_ctx: size("n_ctx")?,
-        width: size("prior_width")?,
-        depth: size("prior_depth")?,
-        heads: size("heads")?,
-        attn_order: size("attn_order")?,
-        blocks: size("blocks")?,
-        m_attn: hps["m_attn"].as_f64()?,
-        m_mlp: hps["m_mlp"].as_f64()?,
-        merged_decoder: hps["merged_decoder"].as_bool()?,
-        res_scale: hps["res_scale"].as_bool()?,
-        l_bins: meta["vqvae"]["l_bins"].as_u64()? as usize,
-        labels,
-    })
+fn label_rows(y: &Tensor, config: &PriorConfig) -> candle_core::Result<Vec<LabelRow>> {
+    let rows = y.to_vec2::<i64>()?;
+    Ok(rows.iter().map(|y| shapes::label_row(y, config)).collect())
 }

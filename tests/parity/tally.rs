@@ -64,6 +64,10 @@ impl Tally {
         self.n_skipped += other.n_skipped;
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.n_passed + self.n_failed + self.n_skipped == 0
+    }
+
     pub fn counts(&self) -> String {
         format!("{} passed, {} failed, {} skipped", self.n_passed, self.n_failed, self.n_skipped)
     }

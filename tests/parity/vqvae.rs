@@ -3,15 +3,19 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use encore::jukebox::{Vqvae, VqvaeConfig};
-use serde_json::{Value, json};
+use encore::jukebox::Vqvae;
+use serde_json::Value;
 
-use crate::{Expected, Outcome, Tally, codes, weights};
+use crate::weights::{Form, Part};
+use crate::{Expected, Outcome, Tally, codes, shapes};
 
-pub fn run(set: &Path, meta: &Value, tally: &mut Tally) -> Outcome {
-    let config = config(&meta["hps"])?;
+pub fn run(set: &Path, meta: &Value, form: &Form, tally: &mut Tally) -> Outcome {
+    let config = shapes::vqvae(&meta["hps"])?;
     let levels: Vec<usize> = (0..config.levels).collect();
-    let vqvae = Vqvae::load(&config, &levels, weights(set, &config.downs_t)?)?;
+    let Some(weights) = form.open(set, Part::Vqvae)? else {
+        return Ok(());
+    };
+    let vqvae = Vqvae::load(&config, &levels, weights)?;
     let expected = Expected::load(set)?;
     let audio = |name: &str| -> Result<Tensor, Box<dyn std::error::Error>> {
         Ok(expected.get(name)?.transpose(1, 2)?.contiguous()?) // [b, 1, f]
@@ -42,29 +46,5 @@ pub fn run(set: &Path, meta: &Value, tally: &mut Tally) -> Outcome {
             }
         }
     }
-    tally.skip("codebook update and losses", "they belong to training, which is not built");
     Ok(())
-}
-
-/// The shape that the reference's hyper-parameters describe.
-fn config(hps: &Value) -> Result<VqvaeConfig, serde_json::Error> {
-    let mut config = json!({
-        "multipliers": hps["hvqvae_multipliers"],
-        "reverse_decoder_dilation": hps["vqvae_reverse_decoder_dilation"],
-    });
-    for name in [
-        "levels",
-        "downs_t",
-        "strides_t",
-        "emb_width",
-        "l_bins",
-        "width",
-        "depth",
-        "m_conv",
-        "dilation_growth_rate",
-        "dilation_cycle",
-    ] {
-        config[name] = hps[name].clone();
-    }
-    serde_json::from_value(config)
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use encore::pack::convert::StoredAs;
 
 /// Takes that can be asked for at once.
 const MAX_TAKES: usize = 64;
@@ -28,12 +29,17 @@ pub enum Command {
     },
     /// Search the artists and genres that a pack knows
     Labels(LabelsArgs),
+    /// Turn downloaded checkpoints into a model pack
+    Convert(ConvertArgs),
     /// Turn a WAV file into codes
     Encode(EncodeArgs),
     /// Turn codes into a WAV file
     Decode(DecodeArgs),
     /// Continue a track: writes takes as WAV, codes, recipe and picture
     Continue(ContinueArgs),
+    /// Write a checkpoint of random weights in a released shape, to measure with
+    #[command(hide = true)]
+    MakeCheckpoint(MakeCheckpointArgs),
 }
 
 /// Where a command takes its pack as an argument.
@@ -62,6 +68,31 @@ pub struct LabelsArgs {
     /// Only genres whose name contains this, else those that come close
     #[arg(long, value_name = "Q")]
     pub genre: Option<String>,
+}
+
+#[derive(Args)]
+#[command(after_help = "A folder of checkpoints can also be used as it is, wherever a pack can; a pack has \
+    its files' hashes, and may be smaller.")]
+pub struct ConvertArgs {
+    /// Folder with OpenAI's files (vqvae.pth.tar, prior_level_N.pth.tar) or Hugging Face's (config.json)
+    #[arg(value_name = "SRC")]
+    pub source: PathBuf,
+    /// Folder for the pack; an older pack there is replaced
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How weights are stored: f32, f16 or bf16; left out, as they are given
+    #[arg(long, value_name = "TYPE", default_value = "given", hide_default_value = true, value_parser = stored_as)]
+    pub precision: StoredAs,
+}
+
+#[derive(Args)]
+pub struct MakeCheckpointArgs {
+    /// The shape: vqvae, upsampler_0, upsampler_1, 5b, 5b_lyrics or 1b_lyrics
+    #[arg(long, value_name = "NAME")]
+    pub shape: String,
+    /// Where to write the checkpoint
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 #[derive(Args)]
@@ -138,6 +169,17 @@ pub struct ContinueArgs {
     /// Folder for the takes; it is made if it is not there
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+fn stored_as(text: &str) -> Result<StoredAs, String> {
+    match text {
+        "given" => Ok(StoredAs::Given),
+        "f32" => Ok(StoredAs::F32),
+        "f16" => Ok(StoredAs::F16),
+        "bf16" => Ok(StoredAs::BF16),
+        "q8" | "q4" => Err("not yet possible in a pack; choose f32, f16 or bf16".into()),
+        _ => Err("not f32, f16 or bf16".into()),
+    }
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use encore::engine::EngineError;
 use encore::jukebox::JukeboxError;
-use encore::pack::{PackError, UnknownLabel};
+use encore::pack::checkpoint::CheckpointError;
+use encore::pack::convert::ConvertError;
+use encore::pack::{LabelsError, PackError};
 use encore::takes::TakeError;
 
 /// Why a command stopped.
@@ -42,8 +44,22 @@ impl fmt::Display for Failure {
 impl From<PackError> for Failure {
     fn from(e: PackError) -> Self {
         match e {
-            PackError::Io { .. } => Self::Failed(e.to_string()),
+            PackError::Io { .. } | PackError::Checkpoint(CheckpointError::Io { .. }) => {
+                Self::Failed(e.to_string())
+            }
             _ => Self::BadInput(e.to_string()),
+        }
+    }
+}
+
+impl From<ConvertError> for Failure {
+    fn from(e: ConvertError) -> Self {
+        match e {
+            ConvertError::Checkpoint(e) => PackError::from(e).into(),
+            ConvertError::Write { .. } => Self::Failed(e.to_string()),
+            ConvertError::Occupied { .. } | ConvertError::TooLargeForF16 { .. } => {
+                Self::BadInput(e.to_string())
+            }
         }
     }
 }
@@ -77,9 +93,12 @@ impl From<EngineError> for Failure {
     }
 }
 
-impl From<UnknownLabel> for Failure {
-    fn from(e: UnknownLabel) -> Self {
-        Self::BadInput(format!("{e} (encore labels lists them all)"))
+impl From<LabelsError> for Failure {
+    fn from(e: LabelsError) -> Self {
+        Self::BadInput(match e {
+            LabelsError::Unknown(e) => format!("{e} (encore labels lists them all)"),
+            e => e.to_string(),
+        })
     }
 }
 

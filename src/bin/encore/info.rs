@@ -41,6 +41,7 @@ fn facts(pack: &Pack) -> Result<Value, Failure> {
         "licence": licence,
         "description": description,
         "folder": pack.dir(),
+        "sealed": pack.is_sealed(),
         "sha256": pack.hash(),
         "sample_rate": pack.sample_rate(),
         "levels": levels,
@@ -72,7 +73,8 @@ fn sheet(pack: &Pack) -> Result<String, Failure> {
     let memory = PRECISIONS
         .map(|(name, precision)| format!("{} as {name}", megabytes(pack.memory_bytes(precision))));
     row("memory", memory.join(", "));
-    row("on disk", format!("{}, every hash is right", megabytes(pack.bytes())));
+    let hashes = if pack.is_sealed() { "every hash is right" } else { "checkpoints, not a pack" };
+    row("on disk", format!("{}, {hashes}", megabytes(pack.bytes())));
     let (artists, genres) = (manifest.labels.artists.len(), manifest.labels.genres.len());
     row("labels", format!("{artists} artists, {genres} genres"));
     row("sampling", sampling_line(manifest));

@@ -7,9 +7,11 @@
 mod args;
 mod codes;
 mod continue_track;
+mod convert;
 mod failure;
 mod info;
 mod labels;
+mod make_checkpoint;
 mod open;
 mod plan;
 mod progress;
@@ -44,6 +46,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Labels(args) => labels::run(&args, cli.json),
         Command::Encode(args) => codes::encode(&args, cli.json),
         Command::Decode(args) => codes::decode(&args, cli.json),
+        Command::Convert(args) => convert::run(&args, cli.json),
+        Command::MakeCheckpoint(args) => make_checkpoint::run(&args),
         Command::Continue(args) => continue_track::run(&args, cli.json),
     }
 }

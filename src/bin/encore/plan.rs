@@ -12,9 +12,6 @@ use encore::units::{
 use crate::args::ContinueArgs;
 use crate::failure::{Failure, note};
 
-/// Id of the artist and of the genre that nobody named.
-const UNKNOWN: u32 = 0;
-
 /// The request for the first take; the others differ in their seed.
 pub fn request(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Request, Failure> {
     if !LENGTHS_SECONDS.contains(&args.seconds) {
@@ -92,25 +89,14 @@ fn prime(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Vec<f32>, 
 }
 
 fn labels(args: &ContinueArgs, model: &Model) -> Result<(u32, Vec<u32>), Failure> {
-    let labels = model.pack.labels();
-    let artist = args.artist.as_ref().map(|name| labels.artist_id(name)).transpose()?;
-    let named = args.genres.iter().map(|name| labels.genre_id(name));
-    let mut genres = named.collect::<Result<Vec<_>, _>>()?;
-
     let n_allowed = model.prior.config().labels.as_ref().map_or(0, |labels| labels.max_genre_words);
-    if genres.len() > n_allowed {
-        return Err(Failure::BadInput(format!(
-            "{} genres were given with --genre, but this model takes at most {n_allowed}",
-            genres.len()
-        )));
-    }
-    if artist.is_none() && genres.is_empty() && n_allowed > 0 {
+    let labels = model.pack.labels_of(model.level());
+    let chosen = labels.choose(args.artist.as_deref(), &args.genres, n_allowed)?;
+    if args.artist.is_none() && args.genres.is_empty() && n_allowed > 0 {
         note("neither --artist nor --genre was given, so both are unknown to the model");
     }
-    if genres.is_empty() && n_allowed > 0 {
-        genres.push(artist.and_then(|id| labels.genre_of(id)).unwrap_or(UNKNOWN));
-    }
-    Ok((artist.unwrap_or(UNKNOWN), genres))
+    chosen.notes.iter().for_each(|sentence| note(sentence));
+    Ok((chosen.artist, chosen.genres))
 }
 
 /// What was typed over what the pack recommends; a filter that was typed replaces the recommended one.

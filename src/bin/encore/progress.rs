@@ -35,6 +35,31 @@ impl Drop for SecondsBar {
     }
 }
 
+/// A bar over bytes of files. Gone when it is dropped.
+pub struct BytesBar(ProgressBar);
+
+impl BytesBar {
+    pub fn new(doing: &'static str) -> Self {
+        let bar = ProgressBar::new(0).with_message(doing);
+        let template = "{msg} {wide_bar:.yellow/238} {bytes} of {total_bytes}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━─"));
+        }
+        Self(bar)
+    }
+
+    pub fn set(&self, done_bytes: u64, total_bytes: u64) {
+        self.0.set_length(total_bytes);
+        self.0.set_position(done_bytes);
+    }
+}
+
+impl Drop for BytesBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// A sign of life for work whose end is not known. Gone when it is dropped.
 pub struct Spinner(ProgressBar);
 

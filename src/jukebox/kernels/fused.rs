@@ -4,70 +4,16 @@
 //! around it. Here a step is one pass over packed weights; a chunk of a prefill is the same pass
 //! with more rows.
 
-use candle_core::Tensor;
-
-use super::StepBackend;
 use super::cache::Slots;
-use super::matrix::{Finish, PackedMatrix, Reading};
-use super::rows::{add, attend, layer_norm, quick_gelu};
-use crate::jukebox::prior::Stack;
-use crate::jukebox::prior::layer::{Dense, Layer};
-use crate::jukebox::{JukeboxError, PriorConfig};
-
-/// The weights of a stack, packed.
-pub struct PackedStack {
-    layers: Vec<PackedLayer>,
-    head: PackedMatrix,
-}
-
-struct PackedLayer {
-    ln_0: Affine,
-    c_attn: PackedMatrix,
-    c_proj: PackedMatrix,
-    ln_1: Affine,
-    c_fc: PackedMatrix,
-    c_out: PackedMatrix,
-}
-
-/// Scale and shift of a layer norm.
-struct Affine {
-    scale: Vec<f32>,
-    shift: Vec<f32>,
-}
-
-impl PackedStack {
-    pub fn new(stack: &Stack) -> Result<Self, JukeboxError> {
-        let layers = stack.layers.iter().map(PackedLayer::new).collect::<Result<_, _>>()?;
-        let head = PackedMatrix::from_rows(&numbers(&stack.head)?, stack.config.width);
-        Ok(Self { layers, head })
-    }
-}
-
-impl PackedLayer {
-    fn new(layer: &Layer) -> Result<Self, JukeboxError> {
-        let affine = |norm: &candle_nn::LayerNorm| -> Result<Affine, JukeboxError> {
-            let missing = || JukeboxError::Config("a layer norm without bias".into());
-            let shift = norm.bias().ok_or_else(missing)?;
-            Ok(Affine { scale: numbers(norm.weight())?, shift: numbers(shift)? })
-        };
-        let packed = |dense: &Dense| -> Result<PackedMatrix, JukeboxError> {
-            let n_in = dense.weight.dim(0)?;
-            Ok(PackedMatrix::new(&numbers(&dense.weight)?, &numbers(&dense.bias)?, n_in))
-        };
-        Ok(Self {
-            ln_0: affine(&layer.ln_0)?,
-            c_attn: packed(&layer.c_attn)?,
-            c_proj: packed(&layer.c_proj)?,
-            ln_1: affine(&layer.ln_1)?,
-            c_fc: packed(&layer.c_fc)?,
-            c_out: packed(&layer.c_out)?,
-        })
-    }
-}
+use super::matrix::PackedMatrix;
+use super::packed::{PackedLayer, PackedStack};
+use super::rows::{add, attend, quick_gelu};
+use super::{LyricStates, Observer, StepBackend};
+use crate::jukebox::JukeboxError;
+use crate::jukebox::config::StackShape;
 
 /// Sequences in the middle of a window.
 pub struct FusedBackend<'m> {
-    stack: &'m Stack,
     packed: &'m PackedStack,
     b: usize,
     position: usize,
@@ -95,80 +41,76 @@ struct Scratch {
     qkv: Vec<f32>,    // [n, 3 * s]
     a: Vec<f32>,      // [n, s]
     hidden: Vec<f32>, // [n, mlp]
-    scores: Vec<f32>, // [n_ctx]
+    scores: Vec<f32>, // as many as a position can see
 }
 
 impl<'m> FusedBackend<'m> {
-    pub fn new(stack: &'m Stack, packed: &'m PackedStack, b: usize) -> Self {
-        let config = &stack.config;
-        let cache = |layer: &Layer| {
-            let slots = Slots::new(config, layer.attention);
-            let zeros = vec![0.0; b * config.attn_width() * slots.capacity()];
-            Cache { slots, heads: config.heads, keys: zeros.clone(), values: zeros }
+    pub fn new(packed: &'m PackedStack, b: usize, states: LyricStates) -> Self {
+        let cache = |layer: &PackedLayer| {
+            let mut cache =
+                Cache::new(&packed.shape, Slots::new(&packed.shape, layer.attention), b);
+            if let Some(c_enc_kv) = &layer.c_enc_kv {
+                cache.fill(c_enc_kv, states, b);
+            }
+            cache
         };
-        let caches = stack.layers.iter().map(cache).collect();
-        let (one, many) = (Scratch::new(config, b), Scratch::default());
-        Self { stack, packed, b, position: 0, caches, one, many }
+        let caches = packed.layers.iter().map(cache).collect();
+        let (one, many) = (Scratch::new(&packed.shape, b), Scratch::default());
+        Self { packed, b, position: 0, caches, one, many }
     }
 }
 
 impl StepBackend for FusedBackend<'_> {
-    fn prefill(&mut self, rows: &[f32], n_steps: usize) -> Result<(), JukeboxError> {
-        if self.many.n != self.b * n_steps {
-            self.many = Scratch::new(&self.stack.config, self.b * n_steps);
+    fn run(
+        &mut self,
+        rows: &mut [f32],
+        n_steps: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<(), JukeboxError> {
+        let n = self.b * n_steps;
+        if 1 < n_steps && self.many.n != n {
+            self.many = Scratch::new(&self.packed.shape, n);
         }
-        self.many.x.copy_from_slice(rows);
-        let layers = self.stack.layers.iter().zip(&self.packed.layers).zip(&mut self.caches);
-        for ((layer, packed), cache) in layers {
-            packed.run(
-                &mut self.many,
-                layer.branch_scale(),
-                multiply_many,
-                |idx, qkv, scores, a| {
-                    cache.attend(idx / n_steps, self.position + idx % n_steps, qkv, scores, a);
-                },
-            );
+        let (scratch, multiply): (_, Multiply) = match n_steps {
+            1 => (&mut self.one, PackedMatrix::multiply),
+            _ => (&mut self.many, PackedMatrix::multiply_all),
+        };
+        scratch.x.copy_from_slice(rows);
+        let layers = self.packed.layers.iter().zip(&mut self.caches).enumerate();
+        for (layer_idx, (layer, cache)) in layers {
+            let is_watched = observer.wants_weights(layer_idx);
+            layer.run(scratch, multiply, |idx, qkv, scores, a| {
+                let (row, position) = (idx / n_steps, self.position + idx % n_steps);
+                cache.attend(row, position, qkv, scores, a, |head, weights| {
+                    if is_watched {
+                        observer.weights(head, row, position, weights);
+                    }
+                });
+            });
+            observer.after_layer(layer_idx, &scratch.x);
         }
+        rows.copy_from_slice(&scratch.x);
         self.position += n_steps;
         Ok(())
     }
-
-    fn step(
-        &mut self,
-        rows: &[f32],
-        before_head: Option<&[f32]>,
-        logits: &mut [f32],
-    ) -> Result<(), JukeboxError> {
-        self.one.x.copy_from_slice(rows);
-        let layers = self.stack.layers.iter().zip(&self.packed.layers).zip(&mut self.caches);
-        for ((layer, packed), cache) in layers {
-            let scale = layer.branch_scale();
-            packed.run(&mut self.one, scale, PackedMatrix::multiply, |row, qkv, scores, a| {
-                cache.attend(row, self.position, qkv, scores, a);
-            });
-        }
-        if let Some(cond) = before_head {
-            add(&mut self.one.x, cond);
-        }
-        self.packed.head.multiply(&self.one.x, logits);
-        self.position += 1;
-        Ok(())
-    }
 }
+
+/// A product of all rows with one matrix.
+type Multiply = fn(&PackedMatrix, &[f32], &mut [f32]);
 
 impl PackedLayer {
     /// `scratch.x` through the layer; `attend` takes a row's index, queries, keys and values.
     fn run(
         &self,
         scratch: &mut Scratch,
-        branch_scale: f64,
-        multiply: impl Fn(&PackedMatrix, &[f32], &mut [f32]),
+        multiply: Multiply,
         mut attend: impl FnMut(usize, &[f32], &mut [f32], &mut [f32]),
     ) {
         let Scratch { n, x, before, normed, branch, qkv, a, hidden, scores } = scratch;
-        layer_norm(x, &self.ln_0.scale, &self.ln_0.shift, normed);
+        self.ln_0.normalise(x, normed);
+        let (qkv_width, a_width) = (self.c_attn.n_out(), a.len() / *n);
+        let qkv = &mut qkv[..*n * qkv_width];
         multiply(&self.c_attn, normed, qkv);
-        let (qkv_width, a_width) = (qkv.len() / *n, a.len() / *n);
         let rows = qkv.chunks_exact(qkv_width).zip(a.chunks_exact_mut(a_width));
         for (idx, (qkv, a)) in rows.enumerate() {
             attend(idx, qkv, scores, a);
@@ -176,24 +118,46 @@ impl PackedLayer {
         multiply(&self.c_proj, a, branch);
         before.copy_from_slice(x);
         add(x, branch); // x + a
-        layer_norm(x, &self.ln_1.scale, &self.ln_1.shift, normed);
+        self.ln_1.normalise(x, normed);
         multiply(&self.c_fc, normed, hidden);
         quick_gelu(hidden);
         multiply(&self.c_out, hidden, branch);
         add(x, branch); // x + a + m
-        if branch_scale != 1.0 {
-            let scale = branch_scale as f32;
+        if self.branch_scale != 1.0 {
+            let scale = self.branch_scale;
             x.iter_mut().zip(before).for_each(|(x, before)| *x = *before + (*x - *before) * scale);
         }
     }
 }
 
-fn multiply_many(matrix: &PackedMatrix, x: &[f32], y: &mut [f32]) {
-    let reading = Reading { row_stride: matrix.n_in(), tap_stride: 0, n_taps: 1 };
-    matrix.multiply_rows(x, reading, Finish::Write, y);
-}
-
 impl Cache {
+    fn new(shape: &StackShape, slots: Slots, b: usize) -> Self {
+        let zeros = vec![0.0; b * shape.attn_width() * slots.capacity()];
+        Self { slots, heads: shape.heads, keys: zeros.clone(), values: zeros }
+    }
+
+    /// Keys and values of lyrics, which stay as they are: `states` is `[b, slots, w]`.
+    fn fill(&mut self, c_enc_kv: &PackedMatrix, states: LyricStates, b: usize) {
+        let (capacity, s) = (self.slots.capacity(), c_enc_kv.n_out() / 2);
+        let mut kv = vec![0.0; b * capacity * 2 * s];
+        c_enc_kv.multiply_all(states, &mut kv);
+        for (idx, kv) in kv.chunks_exact(2 * s).enumerate() {
+            self.keep(idx / capacity, idx % capacity, kv);
+        }
+    }
+
+    /// Writes the keys and values, `[2 * s]`, of one slot of one sequence.
+    fn keep(&mut self, row: usize, slot: usize, kv: &[f32]) {
+        let (k, v) = kv.split_at(kv.len() / 2);
+        let (c, capacity) = (k.len() / self.heads, self.slots.capacity());
+        for head in 0..self.heads {
+            let at = ((row * self.heads + head) * capacity + slot) * c;
+            let channels = head * c..(head + 1) * c;
+            self.keys[at..at + c].copy_from_slice(&k[channels.clone()]);
+            self.values[at..at + c].copy_from_slice(&v[channels]);
+        }
+    }
+
     /// Keeps one position of one sequence and writes what it attends to, `[s]`.
     fn attend(
         &mut self,
@@ -202,28 +166,30 @@ impl Cache {
         qkv: &[f32],
         scores: &mut [f32],
         a: &mut [f32],
+        mut watch: impl FnMut(usize, &[f32]),
     ) {
-        let s = a.len();
-        let (c, capacity) = (s / self.heads, self.slots.capacity());
-        let (write, read) = (self.slots.write(position), self.slots.read(position));
-        let (q, k, v) = (&qkv[..s], &qkv[s..2 * s], &qkv[2 * s..]);
+        let (q, kv) = qkv.split_at(a.len());
+        let (c, capacity) = (q.len() / self.heads, self.slots.capacity());
+        if let Some(slot) = self.slots.write(position) {
+            self.keep(row, slot, kv);
+        }
+        let read = self.slots.read(position);
+        let scores = &mut scores[..read.len()];
         for head in 0..self.heads {
             let base = (row * self.heads + head) * capacity;
             let channels = head * c..(head + 1) * c;
-            let slot = (base + write) * c..(base + write + 1) * c;
-            self.keys[slot.clone()].copy_from_slice(&k[channels.clone()]);
-            self.values[slot].copy_from_slice(&v[channels.clone()]);
             let seen = (base + read.start) * c..(base + read.end) * c;
             let (keys, values) = (&self.keys[seen.clone()], &self.values[seen]);
-            attend(&q[channels.clone()], keys, values, &mut scores[..read.len()], &mut a[channels]);
+            attend(&q[channels.clone()], keys, values, scores, &mut a[channels]);
+            watch(head, scores);
         }
     }
 }
 
 impl Scratch {
-    fn new(config: &PriorConfig, n: usize) -> Self {
+    fn new(shape: &StackShape, n: usize) -> Self {
         let rows = |width: usize| vec![0.0; n * width];
-        let (w, s) = (config.width, config.attn_width());
+        let (w, s) = (shape.width, shape.attn_width());
         Self {
             n,
             x: rows(w),
@@ -232,12 +198,8 @@ impl Scratch {
             branch: rows(w),
             qkv: rows(3 * s),
             a: rows(s),
-            hidden: rows(config.mlp_width()),
-            scores: vec![0.0; config.n_ctx],
+            hidden: rows(shape.mlp_width()),
+            scores: vec![0.0; shape.n_positions.max(shape.n_states.unwrap_or(0))],
         }
     }
-}
-
-fn numbers(x: &Tensor) -> Result<Vec<f32>, JukeboxError> {
-    Ok(x.flatten_all()?.to_vec1()?)
 }

@@ -76,8 +76,14 @@ impl PackedMatrix {
         Self { n_in, n_out, tiles, bias, narrow }
     }
 
-    pub fn n_in(&self) -> usize {
-        self.n_in
+    pub fn n_out(&self) -> usize {
+        self.n_out
+    }
+
+    /// Many rows of `n_in` to as many of `n_out`.
+    pub fn multiply_all(&self, x: &[f32], y: &mut [f32]) {
+        let reading = Reading { row_stride: self.n_in, tap_stride: 0, n_taps: 1 };
+        self.multiply_rows(x, reading, Finish::Write, y);
     }
 
     /// `b` rows of `n_in` to `b` rows of `n_out`; reads the weights from memory once.

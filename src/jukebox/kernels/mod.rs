@@ -1,51 +1,70 @@
-//! Ways to run the layers of a prior position by position.
+//! Ways to run the layers of a transformer position by position.
 //!
-//! A backend sees input rows and gives logits; tokens, labels and windows are the business of
-//! `prior::Decoder`. All backends compute the same thing, and each is held to [`reference`].
+//! A backend takes input rows through the layers; tokens, labels, windows and heads are the
+//! business of `prior`. All backends compute the same thing, and each is held to [`reference`].
 
 mod cache;
 mod fused;
 pub(crate) mod matrix;
+mod packed;
 mod rows;
 mod simd;
 mod tensors;
 
 use super::JukeboxError;
-use super::prior::Stack;
+use super::prior::layer::Layer;
+use crate::jukebox::config::StackShape;
 
-pub(crate) use self::fused::PackedStack;
+pub(crate) use self::packed::{Affine, PackedStack, packed_dense, with_numbers};
 
 /// A stack of layers that remembers what its later positions need of the earlier ones.
 ///
 /// `b` sequences advance together. Positions past the window are refused by the caller.
 pub trait StepBackend: Send {
-    /// Takes the next `n_steps` positions, `[b, n_steps, w]`.
-    fn prefill(&mut self, rows: &[f32], n_steps: usize) -> Result<(), JukeboxError>;
-
-    /// Takes the next position, `[b, w]`, and writes its logits, `[b, bins]`.
-    ///
-    /// `before_head` is `[b, w]` and is added before the head, where the model wants that.
-    fn step(
+    /// Takes the next `n_steps` positions, `[b, n_steps, w]`, to what the last layer makes of them.
+    fn run(
         &mut self,
-        rows: &[f32],
-        before_head: Option<&[f32]>,
-        logits: &mut [f32],
+        rows: &mut [f32],
+        n_steps: usize,
+        observer: &mut dyn Observer,
     ) -> Result<(), JukeboxError>;
 }
 
+/// Who looks on while layers run.
+pub trait Observer {
+    /// Whether this layer's attention weights are wanted. (The reference backend has none to show.)
+    fn wants_weights(&self, _layer_idx: usize) -> bool {
+        false
+    }
+
+    /// What a head of a position gave to each of the slots that it saw.
+    fn weights(&mut self, _head: usize, _row: usize, _position: usize, _weights: &[f32]) {}
+
+    /// What a layer made of its positions, `[b, n_steps, w]`.
+    fn after_layer(&mut self, _layer_idx: usize, _rows: &[f32]) {}
+}
+
+/// Nobody.
+impl Observer for () {}
+
+/// States of lyrics that were read elsewhere, `[b, n, w]`; empty where a model has none.
+pub(crate) type LyricStates<'a> = &'a [f32];
+
 /// candle's tensors throughout: the one that the others are compared with.
-pub(crate) fn reference(
-    stack: &Stack,
+pub(crate) fn reference<'m>(
+    shape: &'m StackShape,
+    layers: &'m [Layer],
     b: usize,
-) -> Result<Box<dyn StepBackend + '_>, JukeboxError> {
-    Ok(Box::new(tensors::TensorBackend::new(stack, b)?))
+    states: LyricStates,
+) -> Result<Box<dyn StepBackend + 'm>, JukeboxError> {
+    Ok(Box::new(tensors::TensorBackend::new(shape, layers, b, states)?))
 }
 
 /// Hand-written products on plain slices.
 pub(crate) fn fast<'m>(
-    stack: &'m Stack,
     packed: &'m PackedStack,
     b: usize,
+    states: LyricStates,
 ) -> Box<dyn StepBackend + 'm> {
-    Box::new(fused::FusedBackend::new(stack, packed, b))
+    Box::new(fused::FusedBackend::new(packed, b, states))
 }

@@ -32,7 +32,7 @@ pub fn layer_norm(x: &[f32], scale: &[f32], shift: &[f32], out: &mut [f32]) {
 
 /// `softmax(q · kᵀ / sqrt(c)) · v` for one query; zeros where there is nothing to see.
 ///
-/// `keys` and `values` are `[n, c]`, `scores` is room for `n` numbers.
+/// `keys` and `values` are `[n, c]`; `scores` is room for `n` numbers and becomes their softmax.
 pub fn attend(q: &[f32], keys: &[f32], values: &[f32], scores: &mut [f32], out: &mut [f32]) {
     let c = q.len();
     let scale = 1.0 / (c as f32).sqrt();
@@ -47,9 +47,9 @@ pub fn attend(q: &[f32], keys: &[f32], values: &[f32], scores: &mut [f32], out: 
         total += *score;
     }
     out.fill(0.0);
-    for (score, value) in scores.iter().zip(values.chunks_exact(c)) {
-        let weight = score / total;
-        out.iter_mut().zip(value).for_each(|(out, value)| *out += weight * value);
+    for (weight, value) in scores.iter_mut().zip(values.chunks_exact(c)) {
+        *weight /= total;
+        out.iter_mut().zip(value).for_each(|(out, value)| *out += *weight * value);
     }
 }
 

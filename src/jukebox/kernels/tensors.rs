@@ -1,18 +1,19 @@
 //! The reference backend: the layers' own tensors, with caches that are written in place.
 //!
-//! A chunk is cut where a block ends. Within a block the positions of one layer read either the
-//! same keys up to their own, or columns side by side, or the same earlier block.
+//! A chunk is cut where positions stop to read alike: where a block or a prime ends.
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 
-use super::StepBackend;
 use super::cache::Slots;
+use super::{LyricStates, Observer, StepBackend};
 use crate::jukebox::JukeboxError;
-use crate::jukebox::prior::Stack;
+use crate::jukebox::config::StackShape;
 use crate::jukebox::prior::attention::{Attention, attend};
+use crate::jukebox::prior::layer::Layer;
 
 pub struct TensorBackend<'m> {
-    stack: &'m Stack,
+    shape: &'m StackShape,
+    layers: &'m [Layer],
     b: usize,
     position: usize,
     caches: Vec<Cache>, // one per layer
@@ -27,39 +28,51 @@ struct Cache {
 }
 
 impl<'m> TensorBackend<'m> {
-    pub fn new(stack: &'m Stack, b: usize) -> TensorResult<Self> {
-        let config = &stack.config;
-        let head_width = config.attn_width() / config.heads;
-        let cache = |attention| -> TensorResult<Cache> {
-            let slots = Slots::new(config, attention);
-            let shape = (b, config.heads, slots.capacity(), head_width);
+    pub fn new(
+        shape: &'m StackShape,
+        layers: &'m [Layer],
+        b: usize,
+        states: LyricStates,
+    ) -> TensorResult<Self> {
+        let head_width = shape.attn_width() / shape.heads;
+        let cache = |layer: &Layer| -> TensorResult<Cache> {
+            let (attention, slots) = (layer.attention, Slots::new(shape, layer.attention));
+            if let Attention::Lyrics { n } = attention {
+                let states = Tensor::from_slice(states, (b, n, shape.width), &Device::Cpu)?;
+                let [keys, values] = layer.lyric_keys_and_values(&states)?;
+                return Ok(Cache { slots, attention, keys, values });
+            }
+            let shape = (b, shape.heads, slots.capacity(), head_width);
             let zeros = || Tensor::zeros(shape, DType::F32, &Device::Cpu);
             Ok(Cache { slots, attention, keys: zeros()?, values: zeros()? })
         };
-        let caches =
-            stack.layers.iter().map(|layer| cache(layer.attention)).collect::<TensorResult<_>>()?;
-        Ok(Self { stack, b, position: 0, caches })
+        let caches = layers.iter().map(cache).collect::<TensorResult<_>>()?;
+        Ok(Self { shape, layers, b, position: 0, caches })
     }
 
     /// The next positions through all layers, `[b, t, w]`.
-    fn advance(&mut self, rows: &[f32], n_steps: usize) -> TensorResult<Tensor> {
-        let config = &self.stack.config;
+    fn advance(
+        &mut self,
+        rows: &[f32],
+        n_steps: usize,
+        observer: &mut dyn Observer,
+    ) -> TensorResult<Tensor> {
         let (start, end) = (self.position, self.position + n_steps);
-        let mut x = Tensor::from_slice(rows, (self.b, n_steps, config.width), &Device::Cpu)?;
-        for (layer, cache) in self.stack.layers.iter().zip(&self.caches) {
-            let qkv = layer.split_heads(&layer.qkv(&x)?)?; // [b, heads, t, c] each
+        let mut x = Tensor::from_slice(rows, (self.b, n_steps, self.shape.width), &Device::Cpu)?;
+        for (layer_idx, (layer, cache)) in self.layers.iter().zip(&self.caches).enumerate() {
+            let qkv = layer.queries_keys_values(&x)?; // [b, heads, t, c] each
             let mut parts = Vec::new();
             let mut first = start;
             while first < end {
-                let block_end = (first / config.block_len() + 1) * config.block_len();
-                let n = block_end.min(end) - first;
+                let n = cache.slots.alike_until(first).min(end) - first;
                 let part = |x: &Tensor| x.narrow(2, first - start, n)?.contiguous();
-                let [q, k, v] = &qkv;
-                parts.push(cache.attend(first, &part(q)?, &part(k)?, &part(v)?)?);
+                let qkv = qkv.iter().map(part).collect::<TensorResult<Vec<_>>>()?;
+                parts.push(cache.attend(first, &qkv)?);
                 first += n;
             }
             let a = Tensor::cat(&parts, 2)?; // [b, heads, t, c]
             x = layer.add_branches(&x, &layer.join_heads(&a)?)?;
+            observer.after_layer(layer_idx, &x.flatten_all()?.to_vec1::<f32>()?);
         }
         self.position = end;
         Ok(x)
@@ -67,22 +80,24 @@ impl<'m> TensorBackend<'m> {
 }
 
 impl Cache {
-    /// Keeps the keys and values of positions of one block, then lets their queries attend.
-    fn attend(&self, first: usize, q: &Tensor, k: &Tensor, v: &Tensor) -> TensorResult<Tensor> {
+    /// Keeps the keys and values of positions that read alike, then lets their queries attend.
+    /// `qkv` are queries, keys and values, or queries alone.
+    fn attend(&self, first: usize, qkv: &[Tensor]) -> TensorResult<Tensor> {
+        let q = &qkv[0];
         let (b, heads, n, c) = q.dims4()?;
         for i in 0..n {
-            let slot = self.slots.write(first + i);
-            self.keys.slice_set(&k.narrow(2, i, 1)?.contiguous()?, 2, slot)?;
-            self.values.slice_set(&v.narrow(2, i, 1)?.contiguous()?, 2, slot)?;
+            if let (Some(slot), [_, k, v]) = (self.slots.write(first + i), qkv) {
+                self.keys.slice_set(&k.narrow(2, i, 1)?.contiguous()?, 2, slot)?;
+                self.values.slice_set(&v.narrow(2, i, 1)?.contiguous()?, 2, slot)?;
+            }
         }
         let (from, to) = (self.slots.read(first), self.slots.read(first + n - 1));
         let read = |kept: &Tensor| kept.narrow(2, from.start, to.end - from.start);
-        match self.attention {
-            Attention::Dense | Attention::Block => {
-                attend(q, &read(&self.keys)?, &read(&self.values)?, true)
-            }
-            Attention::PreviousBlock if from.is_empty() => q.zeros_like(),
-            Attention::PreviousBlock => attend(q, &read(&self.keys)?, &read(&self.values)?, false),
+        let causal = match self.attention {
+            Attention::PreviousBlock if from.is_empty() => return q.zeros_like(),
+            Attention::Dense | Attention::Block => true,
+            Attention::Prime { n } => first < n,
+            Attention::PreviousBlock | Attention::Lyrics { .. } => false,
             Attention::Column => {
                 let n_blocks = self.slots.n_blocks();
                 let columns = |kept: &Tensor| -> TensorResult<Tensor> {
@@ -90,31 +105,23 @@ impl Cache {
                     kept.narrow(2, from.start / n_blocks, n)?.narrow(3, 0, from.len())
                 };
                 let q = q.unsqueeze(3)?; // [b, heads, n, 1, c]
-                attend(&q, &columns(&self.keys)?, &columns(&self.values)?, false)?.squeeze(3)
+                let a = attend(&q, &columns(&self.keys)?, &columns(&self.values)?, false)?;
+                return a.squeeze(3);
             }
-        }
+        };
+        attend(q, &read(&self.keys)?, &read(&self.values)?, causal)
     }
 }
 
 impl StepBackend for TensorBackend<'_> {
-    fn prefill(&mut self, rows: &[f32], n_steps: usize) -> Result<(), JukeboxError> {
-        self.advance(rows, n_steps)?;
-        Ok(())
-    }
-
-    fn step(
+    fn run(
         &mut self,
-        rows: &[f32],
-        before_head: Option<&[f32]>,
-        logits: &mut [f32],
+        rows: &mut [f32],
+        n_steps: usize,
+        observer: &mut dyn Observer,
     ) -> Result<(), JukeboxError> {
-        let h = self.advance(rows, 1)?; // [b, 1, w]
-        let cond = match before_head {
-            Some(cond) => Tensor::from_slice(cond, h.shape(), &Device::Cpu)?,
-            None => h.zeros_like()?,
-        };
-        let y = self.stack.logits(&h, &cond)?; // [b, 1, bins]
-        logits.copy_from_slice(&y.flatten_all()?.to_vec1::<f32>()?);
+        let x = self.advance(rows, n_steps, observer)?; // [b, t, w]
+        rows.copy_from_slice(&x.flatten_all()?.to_vec1::<f32>()?);
         Ok(())
     }
 }

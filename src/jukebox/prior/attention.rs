@@ -5,7 +5,8 @@
 
 use candle_core::{D, Result as TensorResult, Tensor};
 
-use crate::jukebox::{JukeboxError, PriorConfig};
+use crate::jukebox::JukeboxError;
+use crate::jukebox::config::StackShape;
 
 /// What a query at position `p` attends to, with blocks of `l` positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub enum Attention {
     Column,
     /// Function 3: the whole block before that of `p`; in the first block `l` zeros instead.
     PreviousBlock,
+    /// Function 6: the `n` states of lyrics that were read elsewhere.
+    Lyrics { n: usize },
+    /// Function 7: the positions up to `p`, but only the first `n`.
+    Prime { n: usize },
 }
 
 /// One period of functions for each `attn_order` up to 10.
@@ -57,30 +62,40 @@ pub fn function_number(attn_order: usize, layer_idx: usize) -> u8 {
 
 impl Attention {
     /// The attention of each layer, or why this model cannot be built.
-    pub fn of_layers(config: &PriorConfig) -> Result<Vec<Self>, JukeboxError> {
-        (0..config.depth).map(|layer_idx| Self::of_layer(config.attn_order, layer_idx)).collect()
+    pub fn of_layers(shape: &StackShape) -> Result<Vec<Self>, JukeboxError> {
+        (0..shape.depth).map(|layer_idx| Self::of_layer(shape, layer_idx)).collect()
     }
 
-    fn of_layer(attn_order: usize, layer_idx: usize) -> Result<Self, JukeboxError> {
-        let function = function_number(attn_order, layer_idx);
-        let missing = match function {
-            0 => return Ok(Self::Dense),
-            1 => return Ok(Self::Block),
-            2 => return Ok(Self::Column),
-            3 => return Ok(Self::PreviousBlock),
-            4 | 5 => "which looks at a summary of earlier blocks",
-            6 => "which looks at lyrics through an encoder of their own",
-            _ => "which looks at lyrics written before the music",
+    pub fn of_layer(shape: &StackShape, layer_idx: usize) -> Result<Self, JukeboxError> {
+        let function = function_number(shape.attn_order, layer_idx);
+        let missing = match (function, shape.n_states, shape.n_lyrics) {
+            (0, ..) => return Ok(Self::Dense),
+            (1, ..) => return Ok(Self::Block),
+            (2, ..) => return Ok(Self::Column),
+            (3, ..) => return Ok(Self::PreviousBlock),
+            (6, Some(n), _) => return Ok(Self::Lyrics { n }),
+            (7, _, Some(n_lyrics)) => return Ok(Self::prime(shape, n_lyrics)),
+            (6, ..) => "which looks at lyrics through an encoder of their own",
+            (7, ..) => "which looks at lyrics written before the music",
+            _ => "which looks at a summary of earlier blocks and is not built",
         };
         Err(JukeboxError::Config(format!(
-            "layer {layer_idx} of attn_order {attn_order} needs attention function {function}, \
-             {missing}; only functions 0 to 3 are built"
+            "layer {layer_idx} of attn_order {} needs attention function {function}, {missing}",
+            shape.attn_order
         )))
+    }
+
+    /// The lyrics, rounded up beyond the next multiple of the number (not the length) of blocks:
+    /// so the first notes are seen too, and the models were trained like that (SPEC §3.3).
+    fn prime(shape: &StackShape, n_lyrics: usize) -> Self {
+        let n = (n_lyrics / shape.blocks + 1) * shape.blocks;
+        Self::Prime { n: n.min(shape.n_positions) }
     }
 
     /// Attention over a whole sequence from its start, `[b, heads, t, c]` three times.
     ///
-    /// Without caches and differentiable: what training and teacher forcing need.
+    /// Without caches and differentiable: what training needs. Keys and values of function 6 are
+    /// those of the lyrics.
     pub fn of_sequence(
         self,
         q: &Tensor,
@@ -89,8 +104,20 @@ impl Attention {
         block_len: usize,
     ) -> TensorResult<Tensor> {
         let (b, heads, n_steps, c) = q.dims4()?;
-        if self == Self::Dense {
-            return attend(q, k, v, true);
+        match self {
+            Self::Dense => return attend(q, k, v, true),
+            Self::Lyrics { .. } => return attend(q, k, v, false),
+            Self::Prime { n } => {
+                let n = n.min(n_steps);
+                let [k, v] = [k.narrow(2, 0, n)?, v.narrow(2, 0, n)?];
+                let early = attend(&q.narrow(2, 0, n)?, &k, &v, true)?;
+                if n == n_steps {
+                    return Ok(early);
+                }
+                let late = attend(&q.narrow(2, n, n_steps - n)?, &k, &v, false)?;
+                return Tensor::cat(&[early, late], 2);
+            }
+            Self::Block | Self::Column | Self::PreviousBlock => {}
         }
         let n_blocks = n_steps.div_ceil(block_len);
         let n_missing = n_blocks * block_len - n_steps;
@@ -100,7 +127,6 @@ impl Attention {
         };
         let (q, k, v) = (cut(q)?, cut(k)?, cut(v)?);
         let a = match self {
-            Self::Dense | Self::Block => attend(&q, &k, &v, true)?,
             Self::Column => {
                 let column = |x: &Tensor| x.transpose(1, 2)?.contiguous(); // [_, l, n_blocks, c]
                 attend(&column(&q)?, &column(&k)?, &column(&v)?, true)?.transpose(1, 2)?
@@ -111,6 +137,7 @@ impl Attention {
                 };
                 attend(&q, &before(&k)?, &before(&v)?, false)?
             }
+            _ => attend(&q, &k, &v, true)?, // within blocks
         };
         let a = a.contiguous()?.reshape((b, heads, n_blocks * block_len, c))?;
         a.narrow(2, 0, n_steps)
@@ -151,6 +178,24 @@ mod tests {
             Attention::Column => (0..=p).filter(|j| j % l == p % l).collect(),
             Attention::PreviousBlock if b == 0 => vec![],
             Attention::PreviousBlock => ((b - 1) * l..b * l).collect(),
+            Attention::Lyrics { n } => (0..n).collect(),
+            Attention::Prime { n } => (0..n.min(p + 1)).collect(),
+        }
+    }
+
+    fn shape(attn_order: usize) -> StackShape {
+        StackShape {
+            n_positions: 120,
+            width: 8,
+            depth: 16,
+            heads: 1,
+            attn_order,
+            blocks: 8,
+            m_attn: 1.0,
+            m_mlp: 1.0,
+            res_scale: false,
+            n_lyrics: None,
+            n_states: None,
         }
     }
 
@@ -162,7 +207,7 @@ mod tests {
         let one_hot = Tensor::eye(n_steps, candle_core::DType::F32, &Device::Cpu).unwrap();
         let (q, v) = (zeros.unwrap(), one_hot.reshape((1, 1, n_steps, n_steps)).unwrap());
         use Attention::*;
-        for attention in [Dense, Block, Column, PreviousBlock] {
+        for attention in [Dense, Block, Column, PreviousBlock, Prime { n: 6 }, Prime { n: 20 }] {
             let a = attention.of_sequence(&q, &q, &v, l).unwrap();
 
             let seen = a.squeeze(0).unwrap().squeeze(0).unwrap().to_vec2::<f32>().unwrap();
@@ -192,10 +237,27 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_is_not_built_says_what_it_needs() {
-        let error = Attention::of_layer(6, 3).unwrap_err().to_string();
+    fn the_prime_is_rounded_up_by_the_number_of_blocks() {
+        let prime = |n_lyrics, blocks, n_positions| {
+            let shape = StackShape { n_positions, blocks, n_lyrics: Some(n_lyrics), ..shape(12) };
+            Attention::of_layer(&shape, 15).unwrap()
+        };
 
-        assert!(error.contains("layer 3 of attn_order 6 needs attention function 6"), "{error}");
-        assert!(error.contains("lyrics"), "{error}");
+        assert_eq!(prime(384, 64, 6528), Attention::Prime { n: 448 });
+        assert_eq!(prime(24, 8, 120), Attention::Prime { n: 32 });
+        assert_eq!(prime(12, 4, 44), Attention::Prime { n: 16 });
+        assert_eq!(prime(7, 4, 8), Attention::Prime { n: 8 });
+    }
+
+    #[test]
+    fn an_order_whose_lyrics_are_missing_says_what_it_needs() {
+        let cross = Attention::of_layer(&shape(6), 3).unwrap_err().to_string();
+        let prime = Attention::of_layer(&shape(12), 15).unwrap_err().to_string();
+        let summary = Attention::of_layer(&shape(3), 1).unwrap_err().to_string();
+
+        assert!(cross.contains("layer 3 of attn_order 6 needs attention function 6"), "{cross}");
+        assert!(cross.contains("lyrics"), "{cross}");
+        assert!(prime.contains("needs attention function 7"), "{prime}");
+        assert!(summary.contains("attention function 4") && summary.contains("summary"));
     }
 }

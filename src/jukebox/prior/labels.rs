@@ -17,6 +17,9 @@ pub struct LabelRow {
     pub sample_length: i64,
     pub artist: u32,
     pub genres: Vec<u32>,
+    /// The characters that are sung in the window, where the model reads lyrics.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lyrics: Vec<u32>,
 }
 
 impl LabelRow {
@@ -34,10 +37,11 @@ impl LabelRow {
         let limits = timing::Limits::new(config);
         let total_length = total_length.clamp(limits.total.start, limits.total.end - 1);
         let last_offset = (total_length - 1).min(limits.end_max - sample_length).max(0);
-        Self { total_length, offset: offset.clamp(0, last_offset), sample_length, artist, genres }
+        let offset = offset.clamp(0, last_offset);
+        Self { total_length, offset, sample_length, artist, genres, lyrics: Vec::new() }
     }
 
-    /// The limit that is broken, if one is.
+    /// The limit that is broken, if one is; lyrics belong to the window and are not looked at.
     pub(super) fn check(&self, config: &LabelConfig) -> Result<(), JukeboxError> {
         let limits = timing::Limits::new(config);
         let range = |what, value: i64, allowed: std::ops::Range<i64>| {
@@ -70,15 +74,6 @@ fn below(what: &'static str, id: u32, n_bins: usize) -> Result<(), JukeboxError>
     }
     let allowed = format!("0 to {}", n_bins as i64 - 1);
     Err(JukeboxError::Range { what, value: id.to_string(), allowed })
-}
-
-/// Labels as the transformer sees them.
-#[derive(Clone)]
-pub struct Conditioning {
-    /// Takes the place of a token before the first: `[b, 1, w]`.
-    pub y_cond: Tensor,
-    /// Added to every position: `[b, n_ctx, w]`.
-    pub x_cond: Tensor,
 }
 
 /// The tables that labels are looked up in, or the start token of a model without labels.
@@ -119,19 +114,8 @@ impl Embeddings {
         })
     }
 
-    /// One row of the batch per label row; a model without labels looks only at their number.
-    pub fn condition(&self, rows: &[LabelRow], n_ctx: usize) -> Result<Conditioning, JukeboxError> {
-        if rows.is_empty() {
-            let (value, allowed) = ("0".into(), "at least 1".into());
-            return Err(JukeboxError::Range { what: "the number of label rows", value, allowed });
-        }
-        let rows = rows.iter().map(|row| self.row(row, n_ctx)).collect::<Result<Vec<_>, _>>()?;
-        let (y_cond, x_cond): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        Ok(Conditioning { y_cond: Tensor::stack(&y_cond, 0)?, x_cond: Tensor::stack(&x_cond, 0)? })
-    }
-
-    /// `[1, w]` and `[n_ctx, w]` of one window.
-    fn row(&self, row: &LabelRow, n_ctx: usize) -> Result<(Tensor, Tensor), JukeboxError> {
+    /// `[1, w]` and `[n_ctx, w]` of one window; a model without labels looks at nothing.
+    pub fn row(&self, row: &LabelRow, n_ctx: usize) -> Result<(Tensor, Tensor), JukeboxError> {
         let (config, artist, genre, tables) = match self {
             Self::StartToken(token) => {
                 return Ok((token.clone(), no_timing(n_ctx, token)?));

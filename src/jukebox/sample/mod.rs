@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 pub use self::rng::TokenRng;
 use super::JukeboxError;
 
+/// Where the numbers come from that choose tokens.
+pub trait Dice {
+    /// From 0 to below 1.
+    fn next_uniform(&mut self) -> f64;
+}
+
 /// How freely tokens are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SamplerSettings {

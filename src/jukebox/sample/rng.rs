@@ -4,6 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use super::Dice;
+
 /// Uniform numbers from a seed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "State", into = "State")]
@@ -23,13 +25,23 @@ impl TokenRng {
     pub fn new(seed: u64) -> Self {
         State { seed, n_drawn: 0 }.into()
     }
+}
 
-    /// From 0 to below 1, in steps of 2⁻⁵³.
-    pub fn next_uniform(&mut self) -> f64 {
+impl Dice for TokenRng {
+    /// In steps of 2⁻⁵³.
+    fn next_uniform(&mut self) -> f64 {
         self.state.n_drawn += 1;
         (self.stream.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
+
+impl PartialEq for TokenRng {
+    fn eq(&self, other: &Self) -> bool {
+        self.state == other.state
+    }
+}
+
+impl Eq for TokenRng {}
 
 impl From<State> for TokenRng {
     fn from(state: State) -> Self {

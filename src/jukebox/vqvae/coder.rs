@@ -37,7 +37,8 @@ impl Encoder {
                     _ => width,
                 };
                 let down = DownConv::load(c_in, width, config.strides_t[b], vb.pp(i).pp(0))?;
-                stages.push((down, ResStack::load(width, hidden, &dilations, vb.pp(i).pp(1))?));
+                let blocks = vb.pp(i).pp("1.model");
+                stages.push((down, ResStack::load(width, hidden, &dilations, 1.0, blocks)?));
             }
             let out = Conv::wide(width, config.emb_width, 1, vb.pp(config.downs_t[b]))?;
             blocks.push(DownBlock { stages, out });
@@ -86,7 +87,7 @@ impl Decoder {
             for i in 0..n_stages {
                 let c_out = if i + 1 == n_stages { config.emb_width } else { width };
                 let vb = vb.pp(i + 1);
-                let stack = ResStack::load(width, hidden, &dilations, vb.pp(0))?;
+                let stack = ResStack::load(width, hidden, &dilations, 1.0, vb.pp("0.model"))?;
                 stages.push((stack, UpConv::load(width, c_out, config.strides_t[b], vb.pp(1))?));
             }
             blocks.push(UpBlock { input, stages });

@@ -22,17 +22,25 @@ pub struct Conv {
 impl Conv {
     /// Kernel 3 with `dilation` steps between its taps.
     pub fn wide(c_in: usize, c_out: usize, dilation: usize, vb: VarBuilder) -> Result<Self> {
-        Self::load(c_in, c_out, 3, dilation, vb)
+        Self::load(c_in, c_out, 3, dilation, 1.0, vb)
     }
 
-    /// Kernel 1: the same product at every step.
-    pub fn pointwise(c_in: usize, c_out: usize, vb: VarBuilder) -> Result<Self> {
-        Self::load(c_in, c_out, 1, 1, vb)
+    /// Kernel 1: the same product at every step, times `scale`.
+    pub fn pointwise(c_in: usize, c_out: usize, scale: f64, vb: VarBuilder) -> Result<Self> {
+        Self::load(c_in, c_out, 1, 1, scale, vb)
     }
 
-    fn load(c_in: usize, c_out: usize, k: usize, dilation: usize, vb: VarBuilder) -> Result<Self> {
-        let weight = vb.get((c_out, c_in, k), "weight")?.permute((2, 1, 0))?; // [k, c_in, c_out]
-        let bias = vb.get(c_out, "bias")?.to_vec1::<f32>()?;
+    fn load(
+        c_in: usize,
+        c_out: usize,
+        k: usize,
+        dilation: usize,
+        scale: f64,
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let scaled = |x: Tensor| if scale == 1.0 { Ok(x) } else { x * scale };
+        let weight = scaled(vb.get((c_out, c_in, k), "weight")?)?.permute((2, 1, 0))?; // [k, c_in, c_out]
+        let bias = scaled(vb.get(c_out, "bias")?)?.to_vec1::<f32>()?;
         let matrix = PackedMatrix::new(&numbers(&weight)?, &bias, k * c_in);
         Ok(Self { matrix, c_in, c_out, n_taps: k, dilation })
     }

@@ -9,6 +9,13 @@ mod coder;
 mod conv;
 mod resnet;
 
+/// Layers that other networks are made of too.
+pub(crate) mod layers {
+    pub use super::buffers::Buffers;
+    pub use super::conv::{Conv, UpConv};
+    pub use super::resnet::{ResStack, dilation};
+}
+
 use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};

@@ -17,17 +17,18 @@ pub struct ResStack {
 }
 
 impl ResStack {
-    /// Reads `model.{j}` for the dilation of each block.
+    /// Reads `{j}` below `vb` for the dilation of each block; `scale` is that of their branches.
     pub fn load(
         width: usize,
         hidden: usize,
         dilations: &[usize],
+        scale: f64,
         vb: VarBuilder,
     ) -> TensorResult<Self> {
         let blocks = dilations
             .iter()
             .enumerate()
-            .map(|(j, dilation)| ResBlock::load(width, hidden, *dilation, vb.pp("model").pp(j)))
+            .map(|(j, dilation)| ResBlock::load(width, hidden, *dilation, scale, vb.pp(j)))
             .collect::<TensorResult<_>>()?;
         Ok(Self { blocks })
     }
@@ -41,7 +42,7 @@ impl ResStack {
     }
 }
 
-/// `x + pointwise(relu(dilated(relu(x))))`, over `[t, c]`.
+/// `x + scale · pointwise(relu(dilated(relu(x))))`, over `[t, c]`; the weights hold the scale.
 struct ResBlock {
     dilated: Conv,
     pointwise: Conv,
@@ -51,10 +52,16 @@ struct ResBlock {
 
 impl ResBlock {
     /// Reads `model.1` and `model.3`: the checkpoint counts the activations as 0 and 2.
-    fn load(width: usize, hidden: usize, dilation: usize, vb: VarBuilder) -> TensorResult<Self> {
+    fn load(
+        width: usize,
+        hidden: usize,
+        dilation: usize,
+        scale: f64,
+        vb: VarBuilder,
+    ) -> TensorResult<Self> {
         Ok(Self {
             dilated: Conv::wide(width, hidden, dilation, vb.pp("model.1"))?,
-            pointwise: Conv::pointwise(hidden, width, vb.pp("model.3"))?,
+            pointwise: Conv::pointwise(hidden, width, scale, vb.pp("model.3"))?,
             width,
             hidden,
         })
@@ -78,7 +85,9 @@ impl ResBlock {
 
 /// Dilation of each block of an encoder of `level`, in stored order.
 pub fn encoder_dilations(config: &VqvaeConfig, level: usize) -> Result<Vec<usize>, JukeboxError> {
-    (0..config.depth * config.multipliers[level]).map(|j| dilation(config, j)).collect()
+    (0..config.depth * config.multipliers[level])
+        .map(|j| dilation(config.dilation_growth_rate, config.dilation_cycle, j))
+        .collect()
 }
 
 /// Dilation of each block of a decoder of `level`, in stored order.
@@ -90,20 +99,24 @@ pub fn decoder_dilations(config: &VqvaeConfig, level: usize) -> Result<Vec<usize
     Ok(dilations)
 }
 
-fn dilation(config: &VqvaeConfig, block_idx: usize) -> Result<usize, JukeboxError> {
-    let exponent = match config.dilation_cycle {
+/// Dilation of block `block_idx`: it grows from block to block, and after a cycle starts again.
+pub fn dilation(
+    growth_rate: usize,
+    cycle: Option<usize>,
+    block_idx: usize,
+) -> Result<usize, JukeboxError> {
+    let exponent = match cycle {
         Some(cycle) => block_idx % cycle.max(1),
         None => block_idx,
     };
     u32::try_from(exponent)
         .ok()
-        .and_then(|exponent| config.dilation_growth_rate.checked_pow(exponent))
+        .and_then(|exponent| growth_rate.checked_pow(exponent))
         .filter(|dilation| *dilation <= MAX_DILATION)
         .ok_or_else(|| {
             JukeboxError::Config(format!(
-                "block {block_idx} would be dilated by {} to the power of {exponent}, \
-                 more than {MAX_DILATION} steps",
-                config.dilation_growth_rate
+                "block {block_idx} would be dilated by {growth_rate} to the power of {exponent}, \
+                 more than {MAX_DILATION} steps"
             ))
         })
 }

@@ -1,0 +1,124 @@
+//! Everything that a window is told, as the transformer takes it.
+
+use candle_core::{Device, Tensor};
+
+use super::transformer::add_row;
+use super::{LabelRow, Prior, check_below};
+use crate::jukebox::JukeboxError;
+
+/// What a batch of windows is told.
+#[derive(Clone)]
+pub struct Conditioning {
+    /// Takes the place of a symbol before the first: `[b, 1, w]`.
+    pub y_cond: Tensor,
+    /// Added to every position of the music: `[b, n_ctx, w]`.
+    pub x_cond: Tensor,
+    /// The lyrics of each row; empty where the model reads none.
+    pub lyrics: Vec<Vec<u32>>,
+    /// What an encoder of their own made of the lyrics: `[b, n, w]`.
+    pub lyric_states: Option<Tensor>,
+    /// Symbols of lyrics before the music.
+    n_before: usize,
+}
+
+impl Prior {
+    /// Labels and lyrics as embeddings, one row of the batch each.
+    ///
+    /// A model without labels looks only at how many rows there are.
+    pub fn condition(&self, rows: &[LabelRow]) -> Result<Conditioning, JukeboxError> {
+        self.condition_on(rows, &[])
+    }
+
+    /// The same for an upsampler: `upper` are the codes of the level above that belong to each
+    /// window, and nothing for a prior of the top level.
+    pub fn condition_on(
+        &self,
+        rows: &[LabelRow],
+        upper: &[Vec<u32>],
+    ) -> Result<Conditioning, JukeboxError> {
+        let (b, n_ctx, w) = (rows.len(), self.config.n_ctx, self.config.width);
+        if b == 0 {
+            return Err(JukeboxError::range("the number of label rows", 0, "at least 1"));
+        }
+        rows.iter().try_for_each(|row| self.check_lyrics(&row.lyrics))?;
+        let n_upper = if self.conditioner.is_some() { b } else { 0 };
+        if upper.len() != n_upper {
+            let what = "the number of rows of codes of the level above";
+            return Err(JukeboxError::range(what, upper.len(), n_upper.to_string()));
+        }
+        let (mut y_cond, mut x_cond) = (Vec::new(), Vec::new());
+        for (idx, row) in rows.iter().enumerate() {
+            let (y, x) = self.embeddings.row(row, n_ctx)?;
+            y_cond.push(y);
+            x_cond.push(match &self.conditioner {
+                None => x,
+                Some(conditioner) => {
+                    let heard = conditioner.rows(&upper[idx])?;
+                    (x + Tensor::from_vec(heard, (n_ctx, w), &Device::Cpu)?)?
+                }
+            });
+        }
+        let lyrics: Vec<_> = rows.iter().map(|row| row.lyrics.clone()).collect();
+        let read = self.encoder.as_ref().map(|encoder| encoder.read(&lyrics)).transpose()?;
+        Ok(Conditioning {
+            y_cond: Tensor::stack(&y_cond, 0)?.contiguous()?,
+            x_cond: Tensor::stack(&x_cond, 0)?.contiguous()?,
+            lyrics,
+            lyric_states: read.map(|read| read.states),
+            n_before: self.config.n_before(),
+        })
+    }
+
+    /// Codes of the level above that belong to a window; none for a prior of the top level.
+    pub fn n_upper(&self) -> Option<usize> {
+        self.conditioner.as_ref().map(|conditioner| conditioner.n_upper())
+    }
+
+    fn check_lyrics(&self, lyrics: &[u32]) -> Result<(), JukeboxError> {
+        let n = self.config.n_lyric_tokens();
+        if lyrics.len() != n {
+            let what = "the number of lyric tokens in a window";
+            return Err(JukeboxError::range(what, lyrics.len(), n.to_string()));
+        }
+        let n_vocab = self.config.lyrics.as_ref().map_or(0, |lyrics| lyrics.n_vocab);
+        check_below("a lyric token", lyrics, n_vocab)
+    }
+}
+
+impl Conditioning {
+    /// Rows of the batch.
+    pub fn n_rows(&self) -> usize {
+        self.lyrics.len()
+    }
+
+    /// Symbols before the music, the same number in each row.
+    pub(super) fn n_before(&self) -> usize {
+        self.n_before
+    }
+
+    /// Adds what stands in for the symbol before the first.
+    pub(super) fn add_start(&self, row: usize, out: &mut [f32]) -> Result<(), JukeboxError> {
+        add_row(&self.y_cond, row, out)
+    }
+
+    /// Adds what a position is told; lyrics that stand before the music are told nothing.
+    pub(super) fn add_at(
+        &self,
+        row: usize,
+        position: usize,
+        out: &mut [f32],
+    ) -> Result<(), JukeboxError> {
+        match position.checked_sub(self.n_before) {
+            None => Ok(()),
+            Some(idx) => add_row(&self.x_cond, row * self.x_cond.dim(1)? + idx, out),
+        }
+    }
+
+    /// `lyric_states` side by side, or nothing.
+    pub(super) fn state_numbers(&self) -> Result<Vec<f32>, JukeboxError> {
+        match &self.lyric_states {
+            None => Ok(Vec::new()),
+            Some(states) => Ok(states.flatten_all()?.to_vec1()?),
+        }
+    }
+}
