@@ -33,11 +33,11 @@ pub fn time_words(
     let mut words = words(lyrics);
     let n_pool = ((POOL_SECONDS / step_seconds).round() as usize).max(1);
     let moments = pooled(weights, n, n_pool);
-    let n_moments = if n == 0 { 0 } else { moments.len() / n };
+    let n_moments = moments.len().checked_div(n).unwrap_or(0);
     let path = path(&moments, n);
 
     let moment_seconds = n_pool as f64 * step_seconds;
-    let total_seconds = if n == 0 { 0.0 } else { (weights.len() / n) as f64 * step_seconds };
+    let total_seconds = weights.len().checked_div(n).unwrap_or(0) as f64 * step_seconds;
     for word in &mut words {
         let is_here = |moment: &usize| word.bytes.contains(&cleaned.origins[path[*moment]]);
         let sung: Vec<usize> = (0..n_moments).filter(is_here).collect();

@@ -115,7 +115,9 @@ impl Manifest {
     fn priors_problem(&self) -> Option<String> {
         for (i, prior) in self.priors.iter().enumerate() {
             let level = prior.config.level;
-            if let Some(problem) = prior_problem(&prior.config).or_else(|| self.mismatch(&prior.config)) {
+            if let Some(problem) =
+                prior_problem(&prior.config).or_else(|| self.mismatch(&prior.config))
+            {
                 return Some(format!("the prior of level {level}: {problem}"));
             }
             if self.priors[..i].iter().any(|other| other.config.level == level) {

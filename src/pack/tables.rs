@@ -74,7 +74,6 @@ fn fitting(table: Labels, prior: &PriorConfig) -> Result<Labels, CheckpointError
     let Some(labels) = &prior.labels else {
         return Ok(Labels { rule: table.rule, ..Labels::default() });
     };
-    let fits =
-        table.artists.len() <= labels.artist_bins && table.genres.len() <= labels.genre_bins;
+    let fits = table.artists.len() <= labels.artist_bins && table.genres.len() <= labels.genre_bins;
     Ok(if fits { table } else { Labels { rule: table.rule, ..Labels::default() } })
 }

@@ -26,7 +26,8 @@ pub(super) fn open(
 ) -> Result<Checkpoint, PackError> {
     verify(path, stated)?;
     let malformed = |problem: String| PackError::Malformed { path: path.into(), problem };
-    let source = Source::open(path).map_err(|source| PackError::Io { path: path.into(), source })?;
+    let source =
+        Source::open(path).map_err(|source| PackError::Io { path: path.into(), source })?;
     let file = Checkpoint::from_safetensors(source).map_err(|e| match e {
         CheckpointError::Safetensors { problem, .. } => malformed(problem),
         e => e.into(),
@@ -37,7 +38,12 @@ pub(super) fn open(
         };
         if found != shape.as_slice() {
             let (name, found) = (name.clone(), found.to_vec());
-            return Err(PackError::Shape { path: path.into(), name, found, expected: shape.clone() });
+            return Err(PackError::Shape {
+                path: path.into(),
+                name,
+                found,
+                expected: shape.clone(),
+            });
         }
         if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
             return Err(malformed(format!(

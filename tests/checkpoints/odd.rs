@@ -61,7 +61,8 @@ fn large_transposed_tensors_come_out_in_order() {
 
     let transposed = (0..columns).flat_map(|c| (0..rows).map(move |r| (r * columns + c) as f32));
     assert!(values(&checkpoint, "w") == transposed.collect::<Vec<_>>());
-    let odd = (0..rows).flat_map(|r| (0..columns / 2).map(move |c| (r * columns + 2 * c + 1) as f32));
+    let odd =
+        (0..rows).flat_map(|r| (0..columns / 2).map(move |c| (r * columns + 2 * c + 1) as f32));
     assert!(values(&checkpoint, "every other") == odd.collect::<Vec<_>>());
 }
 
@@ -118,7 +119,8 @@ fn a_trainers_checkpoint_opens_with_its_prefix_its_optimiser_and_its_numpy_numbe
     let scalar = |pickle: Pickle, dtype: &str, bytes: &str| {
         let pickle = pickle.global("numpy.core.multiarray", "scalar").raw(b"(");
         let pickle = pickle.global("numpy", "dtype").raw(b"(").text(dtype).raw(b"K\x00K\x01tR");
-        let state = pickle.raw(b"(K\x03").text("<").raw(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb");
+        let state =
+            pickle.raw(b"(K\x03").text("<").raw(b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb");
         state.global("_codecs", "encode").raw(b"(").text(bytes).text("latin1").raw(b"tRtR")
     };
     let pickle = Pickle::new().raw(b"}(").text("hps");
@@ -163,9 +165,11 @@ fn a_zip_file_opens_whatever_its_root_is_called() {
     let object = state_dict(&[("w", view("0", 2, 0, &[2], &[1]))]);
     let numbers = f32s([1.0, 2.0]);
     for root in ["archive/", "my model.pth/", ""] {
-        let names = ["data.pkl", "byteorder", "data/0", "version"].map(|name| format!("{root}{name}"));
+        let names =
+            ["data.pkl", "byteorder", "data/0", "version"].map(|name| format!("{root}{name}"));
         let bytes: [&[u8]; 4] = [&object, b"little", &numbers, b"3\n"];
-        let entries: Vec<_> = names.iter().zip(bytes).map(|(name, b)| Entry::new(name, b)).collect();
+        let entries: Vec<_> =
+            names.iter().zip(bytes).map(|(name, b)| Entry::new(name, b)).collect();
 
         let checkpoint = open(zip(&entries));
 
@@ -181,7 +185,8 @@ fn a_plain_state_dictionary_and_protocol_4_are_read_too() {
     let object = pickle.raw(b"\x89}tRs").stop();
     let numbers = f32s([1.0, 2.0]);
 
-    let checkpoint = open(zip(&[Entry::new("a/data.pkl", &object), Entry::new("a/data/0", &numbers)]));
+    let checkpoint =
+        open(zip(&[Entry::new("a/data.pkl", &object), Entry::new("a/data/0", &numbers)]));
 
     assert_eq!(values(&checkpoint, "w"), [1.0, 2.0]);
 }
@@ -189,9 +194,8 @@ fn a_plain_state_dictionary_and_protocol_4_are_read_too() {
 #[test]
 fn shards_are_found_through_their_index() {
     let dir = tempfile::tempdir().unwrap();
-    let header = |name: &str| {
-        format!(r#"{{"{name}":{{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}}}"#)
-    };
+    let header =
+        |name: &str| format!(r#"{{"{name}":{{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}}}"#);
     let write = |file: &str, bytes: &[u8]| std::fs::write(dir.path().join(file), bytes).unwrap();
     write("one.safetensors", &safetensors(&header("a"), &f32s([1.0, 2.0])));
     write("two.safetensors", &safetensors(&header("b"), &f32s([3.0, 4.0])));

@@ -10,7 +10,7 @@ use encore::jukebox::{
 use serde_json::Value;
 
 use crate::weights::{Form, Part};
-use crate::{Expected, Outcome, Tally, codes, json, shapes};
+use crate::{Expected, Outcome, Tally, codes, json, prior, shapes};
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -148,7 +148,7 @@ impl<'a> Pipeline<'a> {
         let labels = &self.meta["labels"][level];
         let y: Vec<i64> = serde_json::from_value(labels["y"][row].clone())?;
         let song = Song {
-            labels: LabelRow { lyrics: vec![], ..shapes::label_row(&y, config) },
+            labels: LabelRow { lyrics: vec![], ..prior::label_row(&y, config) },
             lyrics: serde_json::from_value(labels["full_tokens"][row].clone())?,
             upper,
         };
@@ -180,7 +180,7 @@ impl<'a> Pipeline<'a> {
             };
             let (window, told) = sampler.window().ok_or("no window was opened")?;
             let y: Vec<i64> = serde_json::from_value(want["y"][row].clone())?;
-            tally.equal(&format!("{what}: y"), &[&told.labels], &[&shapes::label_row(&y, config)]);
+            tally.equal(&format!("{what}: y"), &[&told.labels], &[&prior::label_row(&y, config)]);
             let n_given = sampler.codes().len() - window.start;
             tally.equal(&format!("{what}: prefix"), &[n_given], &[size(&want["given"])?]);
             let upper: Vec<u32> = match want["z_cond"].is_null() {

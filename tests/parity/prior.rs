@@ -272,5 +272,21 @@ fn generate(
 
 fn label_rows(y: &Tensor, config: &PriorConfig) -> candle_core::Result<Vec<LabelRow>> {
     let rows = y.to_vec2::<i64>()?;
-    Ok(rows.iter().map(|y| shapes::label_row(y, config)).collect())
+    Ok(rows.iter().map(|y| label_row(y, config)).collect())
+}
+
+/// `[total_length, offset, sample_length, artist, genres .., lyrics ..]`; genres below 0 are unused
+/// slots.
+pub fn label_row(y: &[i64], config: &PriorConfig) -> LabelRow {
+    let n_genres = config.labels.as_ref().map_or(0, |labels| labels.max_genre_words);
+    let (genres, lyrics) = y[4..].split_at(n_genres);
+    let ids = |ids: &[i64]| ids.iter().filter(|id| 0 <= **id).map(|id| *id as u32).collect();
+    LabelRow {
+        total_length: y[0],
+        offset: y[1],
+        sample_length: y[2],
+        artist: y[3] as u32,
+        genres: ids(genres),
+        lyrics: ids(lyrics),
+    }
 }

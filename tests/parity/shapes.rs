@@ -1,8 +1,8 @@
 //! Shapes of networks, from the reference's own hyper-parameters.
 
 use encore::jukebox::{
-    AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LabelRow, LyricsConfig,
-    LyricsKind, PriorConfig, VqvaeConfig,
+    AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
+    PriorConfig, VqvaeConfig,
 };
 use serde_json::{Value, json};
 
@@ -111,20 +111,4 @@ fn lyrics(hps: &Value) -> Option<LyricsConfig> {
         alignment: layer.zip(head).map(|(layer, head)| AlignmentConfig { layer, head }),
         prime_loss_fraction: hps["prime_loss_fraction"].as_f64()?,
     })
-}
-
-/// `[total_length, offset, sample_length, artist, genres .., lyrics ..]`; genres below 0 are unused
-/// slots.
-pub fn label_row(y: &[i64], config: &PriorConfig) -> LabelRow {
-    let n_genres = config.labels.as_ref().map_or(0, |labels| labels.max_genre_words);
-    let (genres, lyrics) = y[4..].split_at(n_genres);
-    let ids = |ids: &[i64]| ids.iter().filter(|id| 0 <= **id).map(|id| *id as u32).collect();
-    LabelRow {
-        total_length: y[0],
-        offset: y[1],
-        sample_length: y[2],
-        artist: y[3] as u32,
-        genres: ids(genres),
-        lyrics: ids(lyrics),
-    }
 }

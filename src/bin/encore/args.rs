@@ -71,8 +71,10 @@ pub struct LabelsArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "A folder of checkpoints can also be used as it is, wherever a pack can; a pack has \
-    its files' hashes, and may be smaller.")]
+#[command(
+    after_help = "A folder of checkpoints can also be used as it is, wherever a pack can; a pack has \
+    its files' hashes, and may be smaller."
+)]
 pub struct ConvertArgs {
     /// Folder with OpenAI's files (vqvae.pth.tar, prior_level_N.pth.tar) or Hugging Face's (config.json)
     #[arg(value_name = "SRC")]

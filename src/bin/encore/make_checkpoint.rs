@@ -23,7 +23,8 @@ pub fn run(args: &MakeCheckpointArgs) -> Result<(), Failure> {
     };
     let write_error =
         |e: io::Error| Failure::Failed(format!("{:?} cannot be written: {e}", args.out));
-    let mut file = BufWriter::with_capacity(PART_BYTES, File::create(&args.out).map_err(write_error)?);
+    let mut file =
+        BufWriter::with_capacity(PART_BYTES, File::create(&args.out).map_err(write_error)?);
     file.write_all(&pickles(&tensors, half_dense)).map_err(write_error)?;
     let bar = BytesBar::new("writing");
     let (mut dice, mut n_done) = (1u64, 0);
@@ -98,7 +99,8 @@ fn write_storage(
     let is_gain = tensor.name.contains("ln") && tensor.name.ends_with("weight");
     let (middle, spread) = if is_gain { (1.0, 0.0) } else { (0.0, 0.04) };
     for _ in 0..n_values {
-        *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *dice =
+            dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let value = middle + spread * ((*dice >> 40) as f32 / (1 << 23) as f32 - 1.0);
         match is_half {
             true => out.write_all(&f16::from_f32(value).to_le_bytes())?,

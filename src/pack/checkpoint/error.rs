@@ -56,7 +56,9 @@ pub enum CheckpointError {
     #[error("{path:?} has no tensor {name:?}, which a {what} of this shape needs")]
     MissingTensor { path: PathBuf, name: String, what: &'static str },
 
-    #[error("{path:?}: tensor {name:?} is {found:?}, but its hyper-parameters call for {expected:?}")]
+    #[error(
+        "{path:?}: tensor {name:?} is {found:?}, but its hyper-parameters call for {expected:?}"
+    )]
     Shape { path: PathBuf, name: String, found: Vec<usize>, expected: Vec<usize> },
 
     #[error(

@@ -91,7 +91,8 @@ fn places(
             Some((root, inside)) => (root, *inside),
             None => (&storage.key, 0),
         };
-        let start = found.get(root.as_str()).ok_or_else(|| wrong(root, "is not in the file".into()))?;
+        let start =
+            found.get(root.as_str()).ok_or_else(|| wrong(root, "is not in the file".into()))?;
         Ok(Place { start: start + inside, n_bytes: storage.n_bytes })
     };
     object.storages().iter().map(place).collect()

@@ -69,8 +69,12 @@ impl Checkpoint {
         source
             .read_exact_at(0, &mut first)
             .map_err(|source| CheckpointError::Io { path: path.clone(), source })?;
-        let mut checkpoint =
-            Self { path: path.clone(), sources: Vec::new(), tensors: BTreeMap::new(), hps: Map::new() };
+        let mut checkpoint = Self {
+            path: path.clone(),
+            sources: Vec::new(),
+            tensors: BTreeMap::new(),
+            hps: Map::new(),
+        };
         if zip::is_zip(&first) {
             let (pickle, places) = zip::open(&source)?;
             checkpoint.take_pickle(&pickle, &places, source.len())?;
@@ -172,9 +176,7 @@ impl Checkpoint {
         while n_done < n_bytes {
             let n = (n_bytes - n_done).min(PART_BYTES);
             let part = &mut buffer[..n as usize];
-            source
-                .read_exact_at(start + n_done, part)
-                .map_err(|e| unreadable(source, name, &e))?;
+            source.read_exact_at(start + n_done, part).map_err(|e| unreadable(source, name, &e))?;
             take(part, layout.dtype)?;
             n_done += n;
         }

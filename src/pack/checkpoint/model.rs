@@ -160,7 +160,8 @@ impl Model {
         });
         if has_vqvae {
             let downs_t = hf_downs_t(all, vqvae_prefix);
-            let vqvae = all.select(|name| Some(oai_name(name.strip_prefix(vqvae_prefix)?, &downs_t)))?;
+            let vqvae =
+                all.select(|name| Some(oai_name(name.strip_prefix(vqvae_prefix)?, &downs_t)))?;
             self.take_vqvae(vqvae, Some(config.vqvae()))?;
         }
         if has_vqvae && !config.is_whole_model() {
@@ -171,7 +172,8 @@ impl Model {
                 if config.is_whole_model() { format!("priors.{i}.") } else { String::new() };
             let prior = all.select(|name| Some(oai_name(name.strip_prefix(&prefix)?, &[])))?;
             if !is_prior(&prior) {
-                let (path, name) = (all.path().into(), format!("{prefix}prior.embed_tokens.weight"));
+                let (path, name) =
+                    (all.path().into(), format!("{prefix}prior.embed_tokens.weight"));
                 return Err(CheckpointError::MissingTensor { path, name, what: "prior" });
             }
             self.take_prior(prior, told)?;

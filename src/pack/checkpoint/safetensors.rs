@@ -22,7 +22,8 @@ pub fn is_safetensors(first: &[u8]) -> bool {
 
 /// Every tensor of the file by name.
 pub fn open(source: &Source) -> Result<Vec<(String, Layout)>, CheckpointError> {
-    let bad = |problem: String| CheckpointError::Safetensors { path: source.path().into(), problem };
+    let bad =
+        |problem: String| CheckpointError::Safetensors { path: source.path().into(), problem };
     let mut length = [0; 8];
     source.read_exact_at(0, &mut length).map_err(|_| bad("it is too short for a header".into()))?;
     let n_header = u64::from_le_bytes(length);
@@ -63,14 +64,16 @@ struct Info {
 impl Info {
     fn layout(self, data: Place) -> Result<Layout, String> {
         let Self { dtype, shape, data_offsets: (begin, end) } = self;
-        let dtype =
-            Dtype::of_safetensors(&dtype).ok_or_else(|| format!("is of the unknown type {dtype:?}"))?;
+        let dtype = Dtype::of_safetensors(&dtype)
+            .ok_or_else(|| format!("is of the unknown type {dtype:?}"))?;
         if shape.len() > MAX_AXES {
             return Err(format!("has {} axes (at most {MAX_AXES})", shape.len()));
         }
         if begin > end || end > data.n_bytes {
             let n_bytes = data.n_bytes;
-            return Err(format!("lies at {begin} to {end}, outside the {n_bytes} bytes that follow"));
+            return Err(format!(
+                "lies at {begin} to {end}, outside the {n_bytes} bytes that follow"
+            ));
         }
         let n_bytes = shape.iter().try_fold(dtype.size(), |n, size| n.checked_mul(*size));
         if n_bytes != Some(end - begin) {

@@ -94,8 +94,8 @@ impl<'a> Window<'a> {
     }
 
     fn at(&mut self, offset: u64, n: usize) -> io::Result<&[u8]> {
-        let is_inside = self.start <= offset
-            && offset + n as u64 <= self.start + self.bytes.len() as u64;
+        let is_inside =
+            self.start <= offset && offset + n as u64 <= self.start + self.bytes.len() as u64;
         if !is_inside {
             let n_bytes = self.length.min(self.end - offset);
             self.bytes.resize(n_bytes as usize, 0);

@@ -76,7 +76,9 @@ pub fn open(source: &Source) -> Result<(Pickle, Vec<Place>), CheckpointError> {
 fn entries(source: &Source) -> Result<HashMap<String, Place>, String> {
     let (start, n_bytes, n_entries) = directory(source)?;
     if n_bytes > MAX_DIRECTORY || n_entries > MAX_ENTRIES {
-        return Err(format!("{n_entries} entries in {n_bytes} bytes are more than any checkpoint has"));
+        return Err(format!(
+            "{n_entries} entries in {n_bytes} bytes are more than any checkpoint has"
+        ));
     }
     let mut bytes = vec![0; n_bytes as usize];
     source.read_exact_at(start, &mut bytes).map_err(|e| format!("its directory: {e}"))?;

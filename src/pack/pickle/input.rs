@@ -83,8 +83,7 @@ impl<'a> Input<'a> {
                 self.refill((bytes.len() - n_done) as u64)?;
             }
             let n = (bytes.len() - n_done).min(self.buffer.len() - self.n_used);
-            bytes[n_done..n_done + n]
-                .copy_from_slice(&self.buffer[self.n_used..self.n_used + n]);
+            bytes[n_done..n_done + n].copy_from_slice(&self.buffer[self.n_used..self.n_used + n]);
             self.n_used += n;
             n_done += n;
         }

@@ -63,8 +63,7 @@ impl Machine {
         input: &mut Input,
     ) -> Result<Option<Result<Node, Problem>>, PickleError> {
         let limit = self.limits.string_bytes;
-        let string =
-            |n: u64, input: &mut Input| input.bytes(n, limit, "length of a string");
+        let string = |n: u64, input: &mut Input| input.bytes(n, limit, "length of a string");
         let node = match opcode {
             op::NONE => Ok(Node::None),
             op::NEWTRUE => Ok(Node::Bool(true)),

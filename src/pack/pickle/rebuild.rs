@@ -150,14 +150,12 @@ fn numpy_scalar(table: &Table, arguments: &[Id]) -> Result<Node, Problem> {
         ("i4", _) => bytes.try_into().ok().map(|b| Node::Int(i32::from_le_bytes(b).into())),
         ("u4", _) => bytes.try_into().ok().map(|b| Node::Int(u32::from_le_bytes(b).into())),
         ("i8", _) => bytes.try_into().ok().map(|b| Node::Int(i64::from_le_bytes(b))),
-        ("u8", _) => bytes
-            .try_into()
-            .ok()
-            .map(|b| Node::Big(i128::from(u64::from_le_bytes(b)).into())),
-        ("f2", _) => bytes
-            .try_into()
-            .ok()
-            .map(|b| Node::Float(half::f16::from_le_bytes(b).to_f64())),
+        ("u8", _) => {
+            bytes.try_into().ok().map(|b| Node::Big(i128::from(u64::from_le_bytes(b)).into()))
+        }
+        ("f2", _) => {
+            bytes.try_into().ok().map(|b| Node::Float(half::f16::from_le_bytes(b).to_f64()))
+        }
         ("f4", _) => bytes.try_into().ok().map(|b| Node::Float(f32::from_le_bytes(b).into())),
         ("f8", _) => bytes.try_into().ok().map(|b| Node::Float(f64::from_le_bytes(b))),
         _ => return Ok(opaque),

@@ -17,9 +17,12 @@ pub fn persistent(table: &mut Table, named: Id) -> Result<Node, Problem> {
     let parts: Vec<Id> = parts.iter().take(6).copied().collect();
     let node = |i: usize| parts.get(i).map(|id| table.node(*id));
     match (node(0), node(1), node(2), node(4)) {
-        (Some(Node::Str(kind)), Some(Node::Global(class)), Some(Node::Str(key)), Some(Node::Int(n)))
-            if &**kind == "storage" =>
-        {
+        (
+            Some(Node::Str(kind)),
+            Some(Node::Global(class)),
+            Some(Node::Str(key)),
+            Some(Node::Int(n)),
+        ) if &**kind == "storage" => {
             let dtype = Dtype::of_storage(&class.name).ok_or_else(|| {
                 Problem::Malformed(format!("a storage is of the unknown type {}", class.name))
             })?;

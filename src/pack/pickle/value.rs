@@ -91,10 +91,12 @@ impl<'a> Value<'a> {
     pub fn items(self) -> Option<impl Iterator<Item = (Value<'a>, Value<'a>)>> {
         let items = match self.node() {
             Node::Dict(items) => items,
-            Node::Object(object) => match (&*object.items, object.state.map(|id| self.at(id).node())) {
-                ([], Some(Node::Dict(attributes))) => attributes,
-                _ => &object.items,
-            },
+            Node::Object(object) => {
+                match (&*object.items, object.state.map(|id| self.at(id).node())) {
+                    ([], Some(Node::Dict(attributes))) => attributes,
+                    _ => &object.items,
+                }
+            }
             _ => return None,
         };
         Some(items.iter().map(move |(key, value)| (self.at(*key), self.at(*value))))
@@ -136,7 +138,8 @@ impl<'a> Value<'a> {
         if let Some(text) = self.as_str().filter(|text| text.len() <= MAX_TEXT) {
             return Some(Json::String(text.to_owned()));
         }
-        let numbers: Option<Vec<_>> = self.members()?.take(MAX_LIST + 1).map(Self::number).collect();
+        let numbers: Option<Vec<_>> =
+            self.members()?.take(MAX_LIST + 1).map(Self::number).collect();
         numbers.filter(|numbers| numbers.len() <= MAX_LIST).map(Json::Array)
     }
 }

@@ -80,8 +80,10 @@ impl HfConfig {
         }
         let mut told = Vec::new();
         for (i, config) in configs.into_iter().enumerate() {
-            let mut config =
-                config.as_object().cloned().ok_or_else(|| bad(format!("prior {i} is no object")))?;
+            let mut config = config
+                .as_object()
+                .cloned()
+                .ok_or_else(|| bad(format!("prior {i} is no object")))?;
             for name in SHARED {
                 if let Some(value) = self.root.get(name).filter(|value| !value.is_null()) {
                     config.insert(name.into(), value.clone());

@@ -22,9 +22,10 @@ use super::Checkpoint;
 
 /// Whether these are the weights of a VQ-VAE, under OpenAI's names.
 pub fn is_vqvae(checkpoint: &Checkpoint) -> bool {
-    checkpoint.contains("bottleneck.level_blocks.0.k") || checkpoint.tensors().any(|(name, ..)| {
-        name.starts_with("bottleneck.level_blocks.") && name.ends_with(".k")
-    })
+    checkpoint.contains("bottleneck.level_blocks.0.k")
+        || checkpoint
+            .tensors()
+            .any(|(name, ..)| name.starts_with("bottleneck.level_blocks.") && name.ends_with(".k"))
 }
 
 /// Whether these are the weights of a prior, under OpenAI's names.

@@ -114,7 +114,9 @@ fn lyrics(shapes: &PriorShapes, told: &ToldPrior, missing: &mut Missing) -> Opti
                 heads: missing.need(told.prime_heads, "prime_heads"),
                 attn_order: missing.need(told.prime_attn_order, "prime_attn_order"),
                 blocks: missing.need(told.prime_blocks, "prime_blocks"),
-                m_attn: told.prime_m_attn.unwrap_or_else(|| share(encoder.attn_width, encoder.width)),
+                m_attn: told
+                    .prime_m_attn
+                    .unwrap_or_else(|| share(encoder.attn_width, encoder.width)),
                 m_mlp: told.prime_m_mlp.unwrap_or_else(|| share(encoder.mlp_width, encoder.width)),
                 res_scale: told.prime_res_scale.unwrap_or(false),
             };

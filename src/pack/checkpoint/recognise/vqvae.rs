@@ -18,11 +18,8 @@ pub fn vqvae(
     told: Option<ToldVqvae>,
 ) -> Result<(VqvaeConfig, Vec<usize>), CheckpointError> {
     let path = checkpoint.path();
-    let missing = |name: String| CheckpointError::MissingTensor {
-        path: path.into(),
-        name,
-        what: "VQ-VAE",
-    };
+    let missing =
+        |name: String| CheckpointError::MissingTensor { path: path.into(), name, what: "VQ-VAE" };
     let unusable = |problem: String| CheckpointError::Config { path: path.into(), problem };
     let axis = |name: String, axis: usize| {
         checkpoint.shape(&name).and_then(|shape| shape.get(axis).copied()).ok_or(name)
