@@ -97,7 +97,7 @@ fn files_that_are_missing_or_something_else_are_named() {
         ("encode track.wav --pack tiny --out no/c".into(), "there is no folder \"no\""),
         ("encode track.wav --pack tiny --out tiny".into(), "\"tiny\" is a folder"),
         ("decode track.wav --pack tiny --level 0 --out o".into(), "not a file of codes"),
-        ("info song.mp3".into(), "\"song.mp3\" is not a model pack"),
+        ("info song.mp3".into(), "\"song.mp3\" is no checkpoint"),
         ("labels gone".into(), "\"gone\" is not a model pack"),
         ("decode gone --pack tiny --level 0 --out o".into(), "\"gone\" cannot be read"),
         (format!("continue track.wav {rest}/track.wav/x").replace("takes/", ""), "\"track.wav/x\""),
