@@ -163,16 +163,6 @@ impl Param {
         }
     }
 
-    /// Unit shown beside the value, if the text does not carry it.
-    pub fn unit(&self) -> &'static str {
-        match self.kind {
-            Kind::Seconds => "s",
-            Kind::Percent => "%",
-            Kind::Decibels => "dB",
-            _ => "",
-        }
-    }
-
     /// Whether it is an act and not a setting: never saved, always back at 0.
     pub fn is_trigger(&self) -> bool {
         self.kind == Kind::Trigger

@@ -53,7 +53,7 @@ impl IEditControllerTrait for Encore {
             info.id = param.host_id;
             put_utf16(param.name, &mut info.title);
             put_utf16(param.name, &mut info.shortTitle);
-            put_utf16(param.unit(), &mut info.units);
+            put_utf16("", &mut info.units); // the texts carry their units; hosts would show them twice
             info.stepCount = param.n_steps() as int32;
             info.defaultNormalizedValue = param.normalised(param.default);
             info.unitId = 0;
