@@ -5,9 +5,11 @@
 //! and the editor never wait for either.
 
 mod error;
+pub mod finer;
 mod heard;
 mod keeper;
 pub mod model;
+pub mod pieces;
 mod pool;
 mod queue;
 pub mod resample;

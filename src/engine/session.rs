@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
-use super::{EngineError, model::Model};
+use super::{EngineError, model::Model, pieces::Pieces};
 use crate::{
-    jukebox::{Advance, LabelRow, LevelSampler, LevelState, Plan, SamplerSettings, Song, TokenRng},
+    jukebox::{
+        Advance, LabelRow, LevelSampler, LevelState, Plan, PriorConfig, SamplerSettings, Song,
+        TokenRng,
+    },
     link::{Progress, Stage},
     units::{frames_from_seconds, frames_from_tokens, seconds_from_frames, tokens_from_frames},
 };
@@ -15,12 +18,8 @@ pub const LENGTHS_SECONDS: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
 /// Fewest tokens of prime that are worth listening to.
 pub const MIN_PRIME_TOKENS: usize = 8;
 
-/// Tokens of the prime's end that are decoded too, for a smooth change from the recording.
-const LEAD_IN_TOKENS: usize = 3;
-
-/// New tokens before the first audio is decoded; later pieces grow up to [`LAST_PIECE_TOKENS`].
-const FIRST_PIECE_TOKENS: usize = 48;
-const LAST_PIECE_TOKENS: usize = 192;
+/// Tokens between two words about the progress where no audio is handed out.
+const COUNTED_TOKENS: usize = 48;
 
 /// What is to be composed.
 #[derive(Debug, Clone)]
@@ -34,6 +33,10 @@ pub struct Request {
     pub seed: u64,
     /// Length of the song as the model is told; the pack's recommendation where none is given.
     pub total_seconds: Option<f64>,
+    /// The whole lyrics as tokens, for models that read them.
+    pub lyrics: Vec<u32>,
+    /// Compose at least this many tokens, prime included: finer levels need a song as long as their window.
+    pub min_tokens: usize,
 }
 
 /// Who is told, and asked whether to go on.
@@ -53,6 +56,19 @@ pub trait Listener {
 
     fn progress(&mut self, progress: &Progress);
 
+    /// Another window of the level is written: from here one can go on later.
+    ///
+    /// # Errors
+    /// As [`Self::audio`].
+    fn window(&mut self, _finished: &LevelState) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Whether audio is to be made at all; codes alone are enough where finer levels follow.
+    fn wants_audio(&self) -> bool {
+        true
+    }
+
     /// Looked at after every token.
     fn stopped(&self) -> bool;
 }
@@ -67,12 +83,15 @@ pub struct Composed {
 
 /// Composes one continuation and hands its audio out while it grows.
 ///
+/// Goes on from `saved`, which [`Listener::window`] got for the same request and model, to the same end.
+///
 /// # Errors
 /// [`EngineError::Stopped`] when the listener asked for it: an ordinary ending. Anything else says what the
 /// request or the model lacks.
 pub fn compose(
     model: &Model,
     request: &Request,
+    saved: Option<LevelState>,
     listener: &mut dyn Listener,
 ) -> Result<Composed, EngineError> {
     let n_frames = check(model, request)?;
@@ -81,13 +100,16 @@ pub fn compose(
     let n_prime_tokens = prime.len();
 
     story.at(Stage::Prefilling);
-    let n_new = n_frames.div_ceil(model.hop());
-    let song = Song { labels: labels(model, request, n_prime_tokens + n_new), ..Song::default() };
+    let n_new = n_new_tokens(model, request, n_prime_tokens, n_frames);
+    let song = song(model, request, n_prime_tokens + n_new);
     let n_ctx = model.prior.config().n_ctx;
     let plan = Plan::adding(n_prime_tokens, n_new, n_ctx, model.hop_tokens());
-    let state = LevelState::new(prime, TokenRng::new(request.seed));
+    let saved = saved.filter(|saved| saved.codes.starts_with(&prime));
+    let state = saved.unwrap_or_else(|| LevelState::new(prime, TokenRng::new(request.seed)));
     let mut top = LevelSampler::new(&model.prior, song, plan, request.sampler, state)?;
-    let mut pieces = Pieces::new(model, n_prime_tokens, n_frames)?;
+    let mut pieces = Pieces::new(&model.vqvae, model.level(), n_prime_tokens, n_frames)?;
+    let wants_audio = story.listener.wants_audio();
+    let mut n_windows = top.finished().n_windows;
 
     loop {
         story.check_stopped()?;
@@ -96,15 +118,35 @@ pub fn compose(
             Advance::Token(_) => story.at(Stage::Generating),
             Advance::Finished => break,
         }
-        if pieces.is_due(top.codes().len()) {
-            pieces.tell(model, top.codes(), &mut story)?;
+        if n_windows < top.finished().n_windows {
+            n_windows = top.finished().n_windows;
+            story.listener.window(top.finished())?;
+        }
+        if wants_audio && pieces.is_due(top.codes().len()) {
+            tell(model, &mut pieces, top.codes(), &mut story)?;
+        }
+        if !wants_audio {
+            story.count(model, top.codes().len() - n_prime_tokens);
         }
     }
-    while !pieces.is_done() {
+    while wants_audio && !pieces.is_done() {
         story.check_stopped()?;
-        pieces.tell(model, top.codes(), &mut story)?;
+        tell(model, &mut pieces, top.codes(), &mut story)?;
     }
     Ok(Composed { codes: top.codes().to_vec(), n_prime_tokens })
+}
+
+/// Decodes the next piece and hands it out.
+fn tell(
+    model: &Model,
+    pieces: &mut Pieces,
+    codes: &[u32],
+    story: &mut Story,
+) -> Result<(), EngineError> {
+    if pieces.is_first() {
+        story.listener.lead_in(&pieces.lead_in(&model.vqvae, codes)?)?;
+    }
+    story.tell(&pieces.next(&model.vqvae, codes)?)
 }
 
 /// Frames of continuation that were asked for, if the request makes sense.
@@ -133,63 +175,27 @@ fn listen(model: &Model, prime: &[f32]) -> Result<Vec<u32>, EngineError> {
     Ok(model.vqvae.encode(&prime[prime.len() - n_frames..], model.level())?)
 }
 
-/// Labels of the song: artist, genres and a total length with room for everything that is composed.
-fn labels(model: &Model, request: &Request, n_tokens: usize) -> LabelRow {
-    let config = model.prior.config();
-    let Some(labels) = &config.labels else { return LabelRow::default() };
+/// Tokens to compose: as many as were asked for, or as finer levels need.
+fn n_new_tokens(model: &Model, request: &Request, n_prime: usize, n_frames: usize) -> usize {
+    n_frames.div_ceil(model.hop()).max(request.min_tokens.saturating_sub(n_prime))
+}
+
+/// What the model is told: artist, genres, lyrics, and a total length with room for everything that is
+/// composed.
+fn song(model: &Model, request: &Request, n_tokens: usize) -> Song {
     let recommended = model.pack.manifest().sampling.total_seconds;
     let total = frames_from_seconds(request.total_seconds.unwrap_or(recommended), model.rate());
     let total = total.max(frames_from_tokens(n_tokens, model.hop()) + 1);
-    LabelRow::clamped(labels, config.n_ctx, total as i64, 0, request.artist, request.genres.clone())
+    let (artist, genres) = (request.artist, request.genres.clone());
+    let labels = label_row(model.prior.config(), total, artist, genres);
+    Song { labels, lyrics: request.lyrics.clone(), upper: Vec::new() }
 }
 
-/// Decodes new codes in pieces that equal the decoding of the whole: each waits for the codes that its last
-/// frames depend on.
-struct Pieces {
-    n_prime: usize,
-    n_decoded: usize,
-    n_total: usize,
-    reach: usize,
-    piece: usize,
-    n_frames_left: usize,
-}
-
-impl Pieces {
-    fn new(model: &Model, n_prime: usize, n_frames: usize) -> Result<Self, EngineError> {
-        Ok(Self {
-            n_prime,
-            n_decoded: n_prime,
-            n_total: n_prime + n_frames.div_ceil(model.hop()),
-            reach: model.vqvae.decoder_reach_tokens(model.level())?,
-            piece: FIRST_PIECE_TOKENS,
-            n_frames_left: n_frames,
-        })
-    }
-
-    fn is_done(&self) -> bool {
-        self.n_decoded >= self.n_total
-    }
-
-    /// Whether `n_codes` are enough for the next piece.
-    fn is_due(&self, n_codes: usize) -> bool {
-        n_codes >= self.n_decoded + self.piece + self.reach
-    }
-
-    /// Decodes the next piece and hands it out.
-    fn tell(&mut self, model: &Model, codes: &[u32], story: &mut Story) -> Result<(), EngineError> {
-        let level = model.level();
-        if self.n_decoded == self.n_prime {
-            let lead_in = self.n_prime.saturating_sub(LEAD_IN_TOKENS)..self.n_prime;
-            story.listener.lead_in(&model.vqvae.decode_span(codes, lead_in, level)?)?;
-        }
-        let span = self.n_decoded..self.n_total.min(self.n_decoded + self.piece);
-        self.n_decoded = span.end;
-        self.piece = (2 * self.piece).min(LAST_PIECE_TOKENS);
-        let mut audio = model.vqvae.decode_span(codes, span, level)?; // [f]
-        audio.truncate(self.n_frames_left);
-        self.n_frames_left -= audio.len();
-        story.tell(&audio)
-    }
+/// Labels of a song of `total` frames, brought within what the model takes; none where it takes none.
+pub fn label_row(config: &PriorConfig, total: usize, artist: u32, genres: Vec<u32>) -> LabelRow {
+    config.labels.as_ref().map_or_else(LabelRow::default, |labels| {
+        LabelRow::clamped(labels, config.n_ctx, total as i64, 0, artist, genres)
+    })
 }
 
 /// What the listener is told, and when everything began.
@@ -220,6 +226,16 @@ impl<'l> Story<'l> {
 
     fn check_stopped(&self) -> Result<(), EngineError> {
         if self.listener.stopped() { Err(EngineError::Stopped) } else { Ok(()) }
+    }
+
+    /// Says how far it is where no audio is handed out.
+    fn count(&mut self, model: &Model, n_new_tokens: usize) {
+        if n_new_tokens.is_multiple_of(COUNTED_TOKENS) {
+            let n_frames = frames_from_tokens(n_new_tokens, model.hop());
+            self.progress.seconds_done =
+                seconds_from_frames(n_frames, self.rate).min(self.progress.seconds_total);
+            self.listener.progress(&self.progress);
+        }
     }
 
     /// Hands out a piece of audio and says how far that is.

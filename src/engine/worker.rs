@@ -100,9 +100,11 @@ fn take(model: Option<&Model>, job: &Job) -> Result<(), EngineError> {
         },
         seed: settings.seed,
         total_seconds: None,
+        lyrics: Vec::new(),
+        min_tokens: 0,
     };
 
-    let composed = compose(model, &request, &mut stream);
+    let composed = compose(model, &request, None, &mut stream);
     let streamed = stream.finish();
     composed.map(|_| ()).and(streamed)
 }

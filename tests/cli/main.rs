@@ -2,8 +2,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod finer;
 mod refusals;
+mod singer;
 mod takes;
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -145,6 +148,9 @@ fn every_command_explains_itself() {
         ("encode", "--level"),
         ("decode", "--out"),
         ("continue", "--prime-seconds"),
+        ("upsample", "--until"),
+        ("score", "--level"),
+        ("align", "--lyrics"),
     ] {
         let output = desk.encore(&format!("{command} --help"));
 

@@ -114,7 +114,8 @@ fn files_that_are_missing_or_something_else_are_named() {
 #[test]
 fn codes_that_the_codebook_does_not_have_are_refused() {
     let desk = Desk::new();
-    encore::takes::write_codes(&desk.path("codes.safetensors"), 0, &[3, 16]).unwrap();
+    encore::takes::write_codes(&desk.path("codes.safetensors"), &[(0, vec![3, 16])].into())
+        .unwrap();
 
     let sentence = desk.refusal("decode codes.safetensors --pack tiny --level 0 --out back.wav");
 

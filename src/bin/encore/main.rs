@@ -4,17 +4,25 @@
 //! Progress and notes go to stderr, progress only where that is a terminal. Exit codes: 0, 1 when the
 //! job failed, 2 when what was asked for or given is wrong, with one sentence on stderr.
 
+mod align;
 mod args;
 mod codes;
 mod continue_track;
 mod convert;
 mod failure;
+mod finer_levels;
+mod heard;
 mod info;
 mod labels;
 mod make_checkpoint;
 mod open;
 mod plan;
 mod progress;
+mod resume;
+mod score;
+mod take_files;
+mod told;
+mod upsample;
 
 use std::process::ExitCode;
 
@@ -49,6 +57,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Convert(args) => convert::run(&args, cli.json),
         Command::MakeCheckpoint(args) => make_checkpoint::run(&args),
         Command::Continue(args) => continue_track::run(&args, cli.json),
+        Command::Upsample(args) => upsample::run(&args, cli.json),
+        Command::Score(args) => score::run(&args, cli.json),
+        Command::Align(args) => align::run(&args, cli.json),
     }
 }
 
