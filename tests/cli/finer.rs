@@ -33,10 +33,10 @@ fn a_take_can_be_written_down_to_the_bottom() {
     let audio = wav::read(&desk.path("takes/take-2.wav")).unwrap();
     assert_eq!((take.recipe.level, take.recipe.finest_level), (1, 0));
     assert_eq!(take.recipe.lyrics.as_deref(), Some("La la\nÇa va"));
-    assert_eq!(audio.n_frames(), 160 + 1600);
+    assert_eq!(audio.n_frames(), 128 + 1600);
     let n_tokens = |level: usize| take.codes[&level].len() * HOPS[level];
     assert_eq!((n_tokens(0), n_tokens(1)), (audio.n_frames(), audio.n_frames()));
-    assert_eq!(result["takes"][0]["seam_seconds"], 0.02);
+    assert_eq!(result["takes"][0]["seam_seconds"], 0.016);
     let names = fs::read_dir(desk.path("takes")).unwrap();
     assert_eq!(names.count(), 8, "nothing but two takes of four files is left");
 }
@@ -47,7 +47,7 @@ fn the_bottom_begins_with_the_primes_own_codes_and_sounds_of_its_own_codes() {
     desk.json(&format!("continue track.wav {TOLD} --seconds 0.2 --until bottom --out takes"));
     desk.json("decode takes/take-1.safetensors --pack singer --level 0 --out back.wav");
     let track = wav::read(&desk.path("track.wav")).unwrap().samples;
-    wav::write(&desk.path("prime.wav"), &track[track.len() - 160..], 8000).unwrap();
+    wav::write(&desk.path("prime.wav"), &track[track.len() - 128..], 8000).unwrap();
     desk.json("encode prime.wav --pack singer --level 0 --out prime.safetensors");
 
     let codes = read_levels(&desk.path("takes/take-1.safetensors")).unwrap();
@@ -55,8 +55,8 @@ fn the_bottom_begins_with_the_primes_own_codes_and_sounds_of_its_own_codes() {
     let take = wav::read(&desk.path("takes/take-1.wav")).unwrap().samples;
     let back = wav::read(&desk.path("back.wav")).unwrap().samples;
 
-    assert_eq!(codes[&0][..160 / HOPS[0]], prime[&0]);
-    let differences = take[160..].iter().zip(&back[160..]).map(|(a, b)| (a - b).abs());
+    assert_eq!(codes[&0][..128 / HOPS[0]], prime[&0]);
+    let differences = take[128..].iter().zip(&back[128..]).map(|(a, b)| (a - b).abs());
     assert!(differences.fold(0.0, f32::max) < 1e-4);
 }
 
@@ -136,7 +136,7 @@ fn codes_that_are_there_are_upsampled_as_their_recipe_says() {
     let audio = wav::read(&desk.path("fine/take-1-level-0.wav")).unwrap();
     assert_eq!((all.len(), &all[&1]), (2, &top[&1]));
     assert_eq!(audio.n_frames(), all[&0].len() * HOPS[0]);
-    assert!(recipe.contains("Ada") && recipe.contains("\"n_tokens\": 220"), "{recipe}");
+    assert!(recipe.contains("Ada") && recipe.contains("\"n_tokens\": 216"), "{recipe}");
     assert_eq!(fs::read_dir(desk.path("fine")).unwrap().count(), 4);
 }
 

@@ -24,7 +24,7 @@ fn every_bad_number_is_refused_by_name_and_value() {
     for (option, values) in [
         ("--seconds", &["0", "-3", "NaN", "inf", "1e9", "0.05", "4000", "ten"][..]),
         ("--prime-seconds", &["0", "-1", "nan", "0.5", "0.0001"]),
-        ("--total-seconds", &["0", "0.2", "60", "NaN"]),
+        ("--total-seconds", &["0", "0.2", "NaN"]),
         ("--takes", &["0", "-1", "65", "1000000", "1.5"]),
         ("--seed", &["-1", "x", "99999999999999999999"]),
         ("--temperature", &["0", "-1", "NaN", "1e6"]),

@@ -143,3 +143,18 @@ fn the_codes_of_a_take_decode_to_its_continuation() {
     let largest = take[160..].iter().zip(&back[160..]).map(|(a, b)| (a - b).abs());
     assert!(largest.fold(0.0, f32::max) < 1e-4);
 }
+
+#[test]
+fn a_song_longer_than_the_model_knows_is_composed_with_a_note() {
+    let desk = Desk::new();
+    let line = "continue track.wav --pack tiny --artist ada --seconds 0.1";
+
+    let output = desk.encore(&format!("{line} --total-seconds 60 --out takes"));
+
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.starts_with("note: this model knows songs of 0.1 s to 60 s, and 60.00 s"),
+        "{said}"
+    );
+}

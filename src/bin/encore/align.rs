@@ -28,9 +28,9 @@ pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
         Some(_) => {}
     }
     let told = Told::typed_or_beside(&args.told, &args.input)?;
-    let (Some(lyrics), Some(cleaned)) = (&told.lyrics, told.read_lyrics(&config)?) else {
-        return Err(Failure::BadInput("give the words of the song with --lyrics".into()));
-    };
+    let wordless = || Failure::BadInput("give the words of the song with --lyrics".into());
+    let lyrics = told.lyrics.as_ref().ok_or_else(wordless)?;
+    let cleaned = told.read_lyrics(&config)?.ok_or_else(wordless)?;
     let codes = heard::codes(&args.input, &pack, &[level])?.remove(&level).unwrap_or_default();
     if codes.is_empty() {
         return Err(Failure::BadInput(format!("{:?} has no codes of level {level}", args.input)));

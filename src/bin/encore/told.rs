@@ -39,7 +39,13 @@ impl Told {
         if !is_untold || beside == codes || !beside.is_file() {
             return Ok(typed);
         }
-        let recipe = Recipe::read(&beside)?;
+        let recipe = match Recipe::read(&beside) {
+            Ok(recipe) => recipe,
+            Err(e) => {
+                note(&format!("{e}: the song is told without it"));
+                return Ok(typed);
+            }
+        };
         note(&format!("the song is told as {beside:?} says"));
         let named = |label: &Label| (label.id > 0).then(|| label.name.clone());
         Ok(Self {
