@@ -15,6 +15,7 @@ mod queue;
 pub mod resample;
 mod seat;
 pub mod session;
+mod story;
 mod stream;
 mod worker;
 

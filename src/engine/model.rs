@@ -10,6 +10,11 @@ use crate::{
     units::{frames_from_tokens, seconds_from_frames},
 };
 
+/// Most takes that are composed together: more would not be done sooner.
+const MAX_TOGETHER: usize = 8;
+/// Memory that the windows of takes that are composed together may take.
+const TOGETHER_BYTES: usize = 2 << 30;
+
 /// The networks of a pack's top level, ready to run.
 pub struct Model {
     pub pack: Pack,
@@ -59,6 +64,11 @@ impl Model {
     pub fn max_prime_seconds(&self) -> f64 {
         let n_frames = frames_from_tokens(self.max_prime_tokens(), self.hop());
         seconds_from_frames(n_frames, self.rate())
+    }
+
+    /// Takes that are composed together with profit: each needs what its window remembers in memory.
+    pub fn takes_at_once(&self) -> usize {
+        (TOGETHER_BYTES / self.prior.window_bytes().max(1)).clamp(1, MAX_TOGETHER)
     }
 
     /// What the editor shows about it.

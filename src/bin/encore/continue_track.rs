@@ -2,19 +2,18 @@
 
 use std::time::Instant;
 
-use encore::engine::EngineError;
 use encore::engine::finer;
 use encore::engine::model::Model;
 use encore::engine::pieces::Pieces;
-use encore::engine::session::{Listener, Request, compose};
-use encore::jukebox::{LevelState, Vqvae};
-use encore::link::{Progress as Shown, Stage};
+use encore::engine::session::{Request, compose};
+use encore::jukebox::Vqvae;
 use encore::lyrics::Cleaned;
-use encore::takes::{Levels, PackId, Prime, Recipe, SamplerRecipe, TakeError};
+use encore::takes::{Levels, PackId, Prime, Recipe, SamplerRecipe};
 use encore::units::{frames_from_seconds, tokens_from_frames};
 use serde_json::json;
 
 use crate::args::song::ContinueArgs;
+use crate::ear::Ear;
 use crate::failure::{Failure, print, print_json};
 use crate::finer_levels::{self, Song};
 use crate::progress::{SecondsBar, Spinner};
@@ -36,32 +35,16 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
     open::target_folder(&args.out)?;
 
     let begun = Instant::now();
-    let mut first_frame_ms = None;
-    let (mut songs, mut sounds) = (Vec::new(), Vec::new());
     let bar = SecondsBar::new("listening", args.seconds * args.takes as f64);
-    for i in 0..args.takes {
-        let request = Request { seed: args.seed + i as u64, ..request.clone() };
-        let recipe = recipe(&model, &request, &told, &levels);
-        let path = args.out.join(format!("take-{}.progress", i + 1));
-        let mut ear = Ear::new(&bar, i, args, Progress::open(path, &recipe)?, model.level());
-        ear.wants_audio = levels.is_empty();
-        let begun = Instant::now();
-        let composed = compose(&model, &request, ear.progress.of_level(model.level()), &mut ear);
-        if let Some(problem) = ear.failed {
-            return Err(problem.into());
-        }
-        let first_at = ear.first_at.map(|first| first.duration_since(begun).as_secs_f64() * 1e3);
-        first_frame_ms = first_frame_ms.or(first_at);
-        songs.push(Song {
-            name: format!("take {} of {}", i + 1, args.takes),
-            prime: request.prime,
-            seed: request.seed,
-            codes: Levels::from([(model.level(), composed?.codes)]),
-            progress: ear.progress,
-        });
-        sounds.push((recipe, ear.sound));
+    let mut composed = Composed { first_frame_ms: None, takes: Vec::new() };
+    for takes in together(begin(args, &model, &request, &told, &levels)?, &model) {
+        composed.add(args, &model, &request, takes, levels.is_empty(), &bar)?;
     }
     drop(bar);
+    let Composed { first_frame_ms, mut takes } = composed;
+    takes.sort_by_key(|(number, ..)| *number);
+    let (mut songs, mut finished): (Vec<_>, Vec<_>) =
+        takes.into_iter().map(|(_, song, finished)| (song, finished)).unzip();
 
     let Model { pack, vqvae, prior } = model;
     drop(prior); // makes room for those of the finer levels
@@ -69,7 +52,7 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
         let total_seconds = request.total_seconds.unwrap_or_default();
         finer_levels::write(&pack, &vqvae, &levels, &told, total_seconds, &mut songs)?;
         let n_new = frames_from_seconds(args.seconds, f64::from(pack.sample_rate()));
-        for (song, (_, sound)) in songs.iter_mut().zip(&mut sounds) {
+        for (song, (_, sound)) in songs.iter_mut().zip(&mut finished) {
             for (level, codes) in &mut song.codes {
                 let n_frames = song.prime.len() + n_new;
                 codes.truncate(n_frames.div_ceil(vqvae.config().hop(*level)));
@@ -80,12 +63,104 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
     let working_seconds = begun.elapsed().as_secs_f64();
 
     let mut takes = Vec::new();
-    for (i, (song, (recipe, sound))) in songs.iter().zip(sounds).enumerate() {
+    for (i, (song, (recipe, sound))) in songs.iter().zip(finished).enumerate() {
         takes.push(take_files::write(&args.out, i + 1, &pack, song, recipe, &sound)?);
     }
     songs.into_iter().for_each(|song| song.progress.remove());
     let realtime_factor = args.seconds * args.takes as f64 / working_seconds;
     tell(&takes, lyrics.as_ref(), first_frame_ms, realtime_factor, as_json)
+}
+
+/// A take that is to be composed, or went so far before.
+struct Begun {
+    number: usize,
+    seed: u64,
+    recipe: Recipe,
+    progress: Progress,
+}
+
+fn begin(
+    args: &ContinueArgs,
+    model: &Model,
+    request: &Request,
+    told: &Told,
+    levels: &[usize],
+) -> Result<Vec<Begun>, Failure> {
+    let begin = |number: usize| {
+        let seed = args.seed + (number - 1) as u64;
+        let recipe = recipe(model, request, seed, told, levels);
+        let path = args.out.join(format!("take-{number}.progress"));
+        Ok(Begun { number, seed, progress: Progress::open(path, &recipe)?, recipe })
+    };
+    (1..=args.takes).map(begin).collect()
+}
+
+/// Takes that are composed together: not too many, and those that went equally far.
+fn together(mut takes: Vec<Begun>, model: &Model) -> Vec<Vec<Begun>> {
+    let n_windows = |take: &Begun| take.progress.n_windows(model.level());
+    takes.sort_by_key(|take| (n_windows(take), take.number));
+    let mut groups: Vec<Vec<Begun>> = Vec::new();
+    for take in takes {
+        let joins = |group: &&mut Vec<Begun>| {
+            group.len() < model.takes_at_once() && n_windows(&group[0]) == n_windows(&take)
+        };
+        match groups.last_mut().filter(joins) {
+            Some(group) => group.push(take),
+            None => groups.push(vec![take]),
+        }
+    }
+    groups
+}
+
+/// Takes whose top level is there: number, song, and the recipe with what of it sounds already.
+struct Composed {
+    first_frame_ms: Option<f64>,
+    takes: Vec<(usize, Song, (Recipe, Sound))>,
+}
+
+impl Composed {
+    /// Composes some takes together.
+    fn add(
+        &mut self,
+        args: &ContinueArgs,
+        model: &Model,
+        request: &Request,
+        takes: Vec<Begun>,
+        wants_audio: bool,
+        bar: &SecondsBar,
+    ) -> Result<(), Failure> {
+        let level = model.level();
+        let seeds: Vec<u64> = takes.iter().map(|take| take.seed).collect();
+        let saved = takes.iter().filter_map(|take| take.progress.of_level(level)).collect();
+        let (progress, names): (Vec<_>, Vec<_>) =
+            takes.into_iter().map(|take| (take.progress, (take.number, take.recipe))).unzip();
+        let seconds_before = self.takes.len() as f64 * args.seconds;
+        let mut ear = Ear::new(bar, seconds_before, progress, level, wants_audio);
+        let begun = Instant::now();
+        let request = Request { seeds, ..request.clone() };
+        let composed = compose(model, &request, saved, &mut ear);
+        if let Some(problem) = ear.failed {
+            return Err(problem.into());
+        }
+        let first_at = ear.first_at.map(|first| first.duration_since(begun).as_secs_f64() * 1e3);
+        self.first_frame_ms = self.first_frame_ms.or(first_at);
+        let made = composed?
+            .takes
+            .into_iter()
+            .zip(request.seeds)
+            .zip(ear.progress.into_iter().zip(ear.sounds));
+        for (((codes, seed), (progress, sound)), (number, recipe)) in made.zip(names) {
+            let song = Song {
+                name: format!("take {number} of {}", args.takes),
+                prime: request.prime.clone(),
+                seed,
+                codes: Levels::from([(level, codes)]),
+                progress,
+            };
+            self.takes.push((number, song, (recipe, sound)));
+        }
+        Ok(())
+    }
 }
 
 /// Says what was made.
@@ -131,7 +206,7 @@ fn listen(vqvae: &Vqvae, song: &Song, level: usize, n_frames: usize) -> Result<S
     Ok(sound)
 }
 
-fn recipe(model: &Model, request: &Request, told: &Told, levels: &[usize]) -> Recipe {
+fn recipe(model: &Model, request: &Request, seed: u64, told: &Told, levels: &[usize]) -> Recipe {
     let pack = &model.pack;
     let labels = pack.labels();
     let recommended = pack.manifest().sampling.total_seconds;
@@ -142,7 +217,7 @@ fn recipe(model: &Model, request: &Request, told: &Told, levels: &[usize]) -> Re
         backend: take_files::BACKEND.into(),
         prime: Some(Prime::of(&request.prime, pack.sample_rate())),
         codes: None,
-        seed: request.seed,
+        seed,
         artist: plan::artist_label(labels, request.artist),
         genres: request.genres.iter().map(|id| plan::genre_label(labels, *id)).collect(),
         sampler: SamplerRecipe {
@@ -155,75 +230,5 @@ fn recipe(model: &Model, request: &Request, told: &Told, levels: &[usize]) -> Re
         finest_level: levels.last().copied().unwrap_or(model.level()),
         length_seconds: request.length_seconds,
         total_seconds: request.total_seconds.unwrap_or(recommended),
-    }
-}
-
-/// Collects one take's audio, moves the bar and keeps every window.
-struct Ear<'a> {
-    sound: Sound,
-    wants_audio: bool,
-    first_at: Option<Instant>,
-    level: usize,
-    progress: Progress,
-    failed: Option<TakeError>,
-    bar: &'a SecondsBar,
-    seconds_before: f64,
-    name: String,
-}
-
-impl<'a> Ear<'a> {
-    fn new(
-        bar: &'a SecondsBar,
-        n_takes_before: usize,
-        args: &ContinueArgs,
-        progress: Progress,
-        level: usize,
-    ) -> Self {
-        Self {
-            sound: Sound::default(),
-            wants_audio: true,
-            first_at: None,
-            level,
-            progress,
-            failed: None,
-            bar,
-            seconds_before: n_takes_before as f64 * args.seconds,
-            name: format!("take {} of {}", n_takes_before + 1, args.takes),
-        }
-    }
-}
-
-impl Listener for Ear<'_> {
-    fn lead_in(&mut self, frames: &[f32]) -> Result<(), EngineError> {
-        self.sound.lead_in = frames.to_vec();
-        Ok(())
-    }
-
-    fn audio(&mut self, frames: &[f32]) -> Result<(), EngineError> {
-        self.first_at.get_or_insert_with(Instant::now);
-        self.sound.audio.extend_from_slice(frames);
-        Ok(())
-    }
-
-    fn progress(&mut self, progress: &Shown) {
-        self.bar.set_message(match progress.stage {
-            Stage::Encoding => format!("{}: listening", self.name),
-            Stage::Prefilling => format!("{}: remembering", self.name),
-            Stage::Generating => format!("{}: composing", self.name),
-        });
-        self.bar.set_seconds(self.seconds_before + progress.seconds_done);
-    }
-
-    fn window(&mut self, finished: &LevelState) -> Result<(), EngineError> {
-        self.failed = self.progress.keep(self.level, finished).err();
-        if self.failed.is_some() { Err(EngineError::Stopped) } else { Ok(()) }
-    }
-
-    fn wants_audio(&self) -> bool {
-        self.wants_audio
-    }
-
-    fn stopped(&self) -> bool {
-        false // Ctrl-C ends the process, and no half file is left
     }
 }

@@ -9,7 +9,7 @@ use encore::units::seconds_from_frames;
 use crate::args::song::Until;
 use crate::failure::Failure;
 use crate::progress::{SecondsBar, Spinner};
-use crate::resume::Progress;
+use crate::resume::{Pace, Progress};
 use crate::told::Told;
 
 /// A song whose coarser levels are there.
@@ -71,8 +71,13 @@ pub fn write(
             bar.set_message(format!("{}: level {level}", song.name));
             let saved = song.progress.of_level(level);
             let told_of = |n_tokens| bar.set_seconds(seconds(n_tokens));
-            let mut pen =
-                Pen { level, told_of: &told_of, progress: &mut song.progress, failed: None };
+            let mut pen = Pen {
+                level,
+                told_of: &told_of,
+                progress: &mut song.progress,
+                pace: Pace::default(),
+                failed: None,
+            };
             let written = finer::write(pack, &prior, request, saved, &mut pen);
             if let Some(problem) = pen.failed {
                 return Err(problem.into());
@@ -88,6 +93,7 @@ struct Pen<'a> {
     level: usize,
     told_of: &'a dyn Fn(usize),
     progress: &'a mut Progress,
+    pace: Pace,
     failed: Option<TakeError>,
 }
 
@@ -97,7 +103,9 @@ impl finer::Listener for Pen<'_> {
     }
 
     fn window(&mut self, finished: &LevelState) -> Result<(), EngineError> {
-        self.failed = self.progress.keep(self.level, finished).err();
+        if self.pace.is_due() {
+            self.failed = self.progress.keep(self.level, finished).err();
+        }
         if self.failed.is_some() { Err(EngineError::Stopped) } else { Ok(()) }
     }
 

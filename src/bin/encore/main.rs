@@ -9,6 +9,7 @@ mod args;
 mod codes;
 mod continue_track;
 mod convert;
+mod ear;
 mod failure;
 mod finer_levels;
 mod heard;

@@ -15,7 +15,7 @@ use crate::args::song::ContinueArgs;
 use crate::failure::Failure;
 use crate::told::Told;
 
-/// The request for the first take; the others differ in their seed. `levels` are the finer ones that follow.
+/// The request for the first take; the others have other seeds. `levels` are the finer ones that follow.
 pub fn request(
     args: &ContinueArgs,
     told: &Told,
@@ -49,7 +49,7 @@ pub fn request(
         artist,
         genres,
         sampler: sampler(args, model),
-        seed: args.seed,
+        seeds: vec![args.seed],
         total_seconds: Some(told.total_seconds(&model.pack, song)?),
         lyrics: lyrics.map(Cleaned::tokens).unwrap_or_default(),
         min_tokens,

@@ -32,7 +32,22 @@ struct Kept {
 pub struct Progress {
     path: PathBuf,
     kept: Kept,
-    written_at: Option<Instant>,
+}
+
+/// Says when to write again: where windows follow one another too fast for the disk, some are passed over.
+#[derive(Default)]
+pub struct Pace {
+    last: Option<Instant>,
+}
+
+impl Pace {
+    pub fn is_due(&mut self) -> bool {
+        let is_due = self.last.is_none_or(|last| BETWEEN_WRITES < last.elapsed());
+        if is_due {
+            self.last = Some(Instant::now());
+        }
+        is_due
+    }
 }
 
 impl Progress {
@@ -46,7 +61,7 @@ impl Progress {
         };
         let levels = BTreeMap::new();
         let kept = kept.unwrap_or(Kept { format_version: FORMAT_VERSION, recipe, levels });
-        Ok(Self { path, kept, written_at: None })
+        Ok(Self { path, kept })
     }
 
     /// A level as it was after its last finished window.
@@ -54,13 +69,13 @@ impl Progress {
         self.kept.levels.get(&level).cloned()
     }
 
-    /// Keeps a level as it is now: the file changes as a whole or not at all. Where windows follow one
-    /// another too fast for the disk, some are passed over.
+    /// Windows of a level that are kept.
+    pub fn n_windows(&self, level: usize) -> usize {
+        self.kept.levels.get(&level).map_or(0, |state| state.n_windows)
+    }
+
+    /// Keeps a level as it is now: the file changes as a whole or not at all.
     pub fn keep(&mut self, level: usize, state: &LevelState) -> Result<(), TakeError> {
-        if self.written_at.is_some_and(|at| at.elapsed() < BETWEEN_WRITES) {
-            return Ok(());
-        }
-        self.written_at = Some(Instant::now());
         self.kept.levels.insert(level, state.clone());
         write_whole(&self.path, |file| {
             serde_json::to_writer(file, &self.kept).map_err(std::io::Error::from)

@@ -28,6 +28,9 @@ pub trait StepBackend: Send {
         n_steps: usize,
         observer: &mut dyn Observer,
     ) -> Result<(), JukeboxError>;
+
+    /// Makes `b` sequences of the only one, each to go on by itself.
+    fn repeat(&mut self, b: usize) -> Result<(), JukeboxError>;
 }
 
 /// Who looks on while layers run.

@@ -90,6 +90,12 @@ impl Prior {
         &self.config
     }
 
+    /// Memory for what a window remembers at most: keys and values of every layer, in bytes.
+    pub fn window_bytes(&self) -> usize {
+        let shape = self.transformer.shape();
+        2 * size_of::<f32>() * shape.depth * shape.n_positions * shape.attn_width()
+    }
+
     /// What reads the lyrics, where that is a network of its own.
     pub fn lyric_encoder(&self) -> Option<&LyricEncoder> {
         self.encoder.as_ref()
