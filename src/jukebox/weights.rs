@@ -7,9 +7,9 @@ use std::sync::Arc;
 use candle_nn::VarBuilder;
 
 use super::JukeboxError;
-use super::kernels::{FillingMatrix, GROUP, PackedMatrix, with_numbers};
+use super::kernels::{FillingMatrix, PackedMatrix, with_numbers};
 
-pub use super::kernels::{Group, Quantisation, Rows};
+pub use super::kernels::{GROUP, Group, Quantisation, Rows};
 
 /// The large matrices of a network.
 pub trait Matrices: Send + Sync {

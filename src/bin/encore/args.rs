@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
 /// Takes that can be asked for at once.
@@ -40,6 +41,9 @@ pub enum Command {
     /// Write a checkpoint of random weights in a released shape, to measure with
     #[command(hide = true)]
     MakeCheckpoint(MakeCheckpointArgs),
+    /// Load a prior and write one window with it, to measure with
+    #[command(hide = true)]
+    MeasureWindow(MeasureWindowArgs),
 }
 
 /// Where a command takes its pack as an argument.
@@ -82,7 +86,7 @@ pub struct ConvertArgs {
     /// Folder for the pack; an older pack there is replaced
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// How weights are stored: f32, f16 or bf16; left out, as they are given
+    /// How weights are stored: f32, f16, bf16, q8 or q4; left out, as they are given
     #[arg(long, value_name = "TYPE", default_value = "given", hide_default_value = true, value_parser = stored_as)]
     pub precision: StoredAs,
 }
@@ -95,6 +99,21 @@ pub struct MakeCheckpointArgs {
     /// Where to write the checkpoint
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct MeasureWindowArgs {
+    #[command(flatten)]
+    pub pack: PackOption,
+    /// The level whose prior writes; left out, the coarsest that the pack has
+    #[arg(long, value_name = "L", value_parser = level, allow_negative_numbers = true)]
+    pub level: Option<usize>,
+    /// How the layers' matrices are held: f32, q8 or q4; what is stored quantised stays so
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
+    pub precision: Precision,
+    /// Tokens to write; left out, a whole window
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
 }
 
 #[derive(Args)]
@@ -179,8 +198,18 @@ fn stored_as(text: &str) -> Result<StoredAs, String> {
         "f32" => Ok(StoredAs::F32),
         "f16" => Ok(StoredAs::F16),
         "bf16" => Ok(StoredAs::BF16),
-        "q8" | "q4" => Err("not yet possible in a pack; choose f32, f16 or bf16".into()),
-        _ => Err("not f32, f16 or bf16".into()),
+        "q8" => Ok(StoredAs::Q8),
+        "q4" => Ok(StoredAs::Q4),
+        _ => Err("not f32, f16, bf16, q8 or q4".into()),
+    }
+}
+
+fn held_as(text: &str) -> Result<Precision, String> {
+    match text {
+        "f32" => Ok(Precision::F32),
+        "q8" => Ok(Precision::Q8),
+        "q4" => Ok(Precision::Q4),
+        _ => Err("not f32, q8 or q4".into()),
     }
 }
 

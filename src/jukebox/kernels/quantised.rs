@@ -101,6 +101,11 @@ impl Group {
         }
     }
 
+    /// How many weights it stands for.
+    pub fn n_weights(&self) -> usize {
+        GROUP * self.scales.len()
+    }
+
     /// The weights that it stands for, `[GROUP, n_out]`.
     pub fn dequantise(&self, weights: &mut [f32]) {
         let n_out = self.scales.len();
