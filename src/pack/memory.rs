@@ -3,7 +3,7 @@
 use super::checkpoint::Checkpoint;
 use super::shapes::{TensorShape, prior_tensors, vqvae_tensors};
 use super::source::Source;
-use super::{Pack, Manifest};
+use super::{Manifest, Pack};
 use crate::jukebox::Quantisation;
 
 /// How the large matrices of a prior's layers are held in memory, unless they are stored quantised.

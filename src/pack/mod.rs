@@ -35,8 +35,8 @@ mod weights;
 
 pub use error::PackError;
 pub use labels::{Chosen, IdFileError, LabelRule, Labels, LabelsError, UnknownLabel};
-pub use memory::Precision;
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
+pub use memory::Precision;
 pub use search::{find_packs, search_path};
 
 use checkpoint::{Checkpoint, CheckpointError, Model};

@@ -19,7 +19,8 @@ impl TensorShape {
     /// `[n_in, n_out]`, if this is one of the large matrices of a transformer's layers and its inputs are
     /// whole groups: only these can be quantised.
     pub fn as_quantisable(&self) -> Option<[usize; 2]> {
-        let is_of_layer = self.name.contains(".transformer._attn_mods.") && self.name.ends_with(".w");
+        let is_of_layer =
+            self.name.contains(".transformer._attn_mods.") && self.name.ends_with(".w");
         match *self.shape.as_slice() {
             [n_in, n_out] if is_of_layer && n_in.is_multiple_of(GROUP) => Some([n_in, n_out]),
             _ => None,

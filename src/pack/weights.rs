@@ -11,9 +11,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::{
-    Checkpoint, CheckpointError, ints_dtype, quantised_shapes, scale_name,
-};
+use super::checkpoint::{Checkpoint, CheckpointError, ints_dtype, quantised_shapes, scale_name};
 use super::manifest::FileEntry;
 use super::pickle::Dtype;
 use super::shapes::TensorShape;
@@ -43,7 +41,8 @@ pub(super) fn open(
 fn check(file: &Checkpoint, tensor: &TensorShape) -> Result<(), PackError> {
     let TensorShape { name, shape } = tensor;
     let formats = [Quantisation::Q8, Quantisation::Q4];
-    let stored_as = formats.into_iter().find(|format| file.dtype(name) == Some(ints_dtype(*format)));
+    let stored_as =
+        formats.into_iter().find(|format| file.dtype(name) == Some(ints_dtype(*format)));
     let shapes = stored_as.zip(tensor.as_quantisable());
     match shapes.and_then(|(stored_as, shape)| quantised_shapes(stored_as, shape)) {
         None => check_one(file, name, shape, &[Dtype::F32, Dtype::F16, Dtype::BF16]),

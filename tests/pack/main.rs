@@ -1,7 +1,12 @@
 //! A sound pack loads; everything that can be wrong with one is said, with the file and the value.
 
+#[path = "../common/checkpoints.rs"]
+mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/pickles.rs"]
+mod pickles;
+mod quantised;
 mod refusals;
 
 use std::fs;

@@ -76,7 +76,9 @@ impl Tiles {
     /// One row, `[n_in]`, times one tile.
     pub fn product(&self, x: &[f32], tile: usize) -> [f32; TILE] {
         match self {
-            Self::F32 { n_in, tiles } => simd::best()(x, &tiles[tile * n_in * TILE..][..n_in * TILE]),
+            Self::F32 { n_in, tiles } => {
+                simd::best()(x, &tiles[tile * n_in * TILE..][..n_in * TILE])
+            }
             Self::Quantised(tiles) => simd::best_quantised(tiles.format)(x, tiles.tile(tile)),
         }
     }

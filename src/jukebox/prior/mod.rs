@@ -40,8 +40,8 @@ pub struct Prior {
     encoder: Option<LyricEncoder>,
     conditioner: Option<Conditioner>,
     transformer: Transformer,
-    x_emb: Option<Tensor>,          // [symbols, w], unless the head is the same table
-    head: PackedMatrix,             // w to symbols
+    x_emb: Option<Tensor>, // [symbols, w], unless the head is the same table
+    head: PackedMatrix,    // w to symbols
     reference_head: Option<Tensor>, // [symbols, w], loaded with the reference layers
 }
 

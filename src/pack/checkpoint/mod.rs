@@ -27,8 +27,8 @@ use serde_json::{Map, Value as Json};
 
 pub use error::CheckpointError;
 pub(in crate::pack) use index::read_json;
-pub use model::{Model, Network};
 pub use matrices::{ints_dtype, quantised_shapes, scale_name};
+pub use model::{Model, Network};
 pub use numbers::{Stored, for_each_f32};
 pub use places::Layout;
 pub use weights::{all_weights, weights};

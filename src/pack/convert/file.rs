@@ -11,9 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{ConvertError, StoredAs};
 use crate::jukebox::Quantisation;
 use crate::jukebox::weights::{Group, Rows};
-use crate::pack::checkpoint::{
-    Checkpoint, for_each_f32, ints_dtype, quantised_shapes, scale_name,
-};
+use crate::pack::checkpoint::{Checkpoint, for_each_f32, ints_dtype, quantised_shapes, scale_name};
 use crate::pack::hex;
 use crate::pack::manifest::FileEntry;
 use crate::pack::pickle::Dtype;
@@ -56,18 +54,15 @@ fn n_bytes(dtype: Dtype, shape: &[usize]) -> u64 {
 /// Matrices take the wanted type; vectors (biases and norms) weigh nothing and stay exact.
 ///
 /// In order of the size of their numbers, so that all are aligned.
-pub fn plan(
-    checkpoint: &Checkpoint,
-    tensors: &[TensorShape],
-    stored_as: StoredAs,
-) -> Vec<Planned> {
+pub fn plan(checkpoint: &Checkpoint, tensors: &[TensorShape], stored_as: StoredAs) -> Vec<Planned> {
     let planned = |tensor: &TensorShape| {
         let given = match checkpoint.dtype(&tensor.name) {
             Some(given @ (Dtype::F32 | Dtype::F16 | Dtype::BF16)) => given,
             _ => Dtype::F32,
         };
         let is_matrix = tensor.shape.len() > 1;
-        let quantised = |format| Some((format, quantised_shapes(format, tensor.as_quantisable()?)?));
+        let quantised =
+            |format| Some((format, quantised_shapes(format, tensor.as_quantisable()?)?));
         let quantised = match stored_as {
             StoredAs::Q8 => quantised(Quantisation::Q8),
             StoredAs::Q4 => quantised(Quantisation::Q4),
@@ -224,4 +219,3 @@ impl Hashing {
         Ok((hex(&self.hash.finalize()), self.n_bytes))
     }
 }
-
