@@ -1,7 +1,12 @@
 //! The command line does its jobs, and answers every mistake with one sentence and exit code 2.
 
+#[path = "../common/checkpoints.rs"]
+mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
+mod convert;
+#[path = "../common/pickles.rs"]
+mod pickles;
 mod refusals;
 mod takes;
 

@@ -114,7 +114,7 @@ fn memory_line(pack: &Pack) -> String {
     }
     let sizes = sizes.iter();
     let sizes =
-        sizes.map(|(n_bytes, names)| format!("{} as {}", megabytes(*n_bytes), names.join(" or ")));
+        sizes.map(|(n_bytes, names)| format!("{} as {}", megabytes(*n_bytes), names.join(", ")));
     sizes.collect::<Vec<_>>().join(", ")
 }
 

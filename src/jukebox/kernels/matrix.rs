@@ -207,6 +207,8 @@ fn finish_row(y: &mut [f32], sums: &[f32], bias: &[f32], finish: Finish) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::filling::{FillingMatrix, Rows};
+    use super::super::quantised::{GROUP, Quantisation};
     use super::*;
 
     fn numbers(n: usize) -> Vec<f32> {
@@ -252,19 +254,55 @@ mod tests {
     }
 
     #[test]
+    fn quantised_products_are_those_with_the_weights_that_are_held() {
+        for (n_in, n_out, format) in
+            [(32, 5, Quantisation::Q8), (320, 40, Quantisation::Q8), (160, 33, Quantisation::Q4)]
+        {
+            let (x, weight, bias) = (numbers(100 * n_in), numbers(n_in * n_out), numbers(n_out));
+            let mut matrix = FillingMatrix::new(n_in, bias.clone(), Some(format));
+            let rows = weight.chunks(GROUP * n_out);
+            rows.for_each(|rows| matrix.push(Rows::Plain(rows)));
+            let matrix = matrix.finish().unwrap();
+            let (mut few, mut many) = (vec![0.0; 100 * n_out], vec![0.0; 100 * n_out]);
+
+            matrix.multiply(&x, &mut few);
+            matrix.multiply_all(&x, &mut many);
+
+            for o in 0..n_out {
+                let mut held = vec![0.0; n_in];
+                matrix.add_weights_of(o, &mut held);
+                for (row, x) in x.chunks(n_in).enumerate() {
+                    let want = x.iter().zip(&held).map(|(x, w)| x * w).sum::<f32>() + bias[o];
+                    let (few, many) = (few[row * n_out + o], many[row * n_out + o]);
+                    assert!((want - few).abs() < 1e-3 && (want - many).abs() < 1e-3);
+                }
+            }
+            let mut alone = vec![0.0; n_out];
+            matrix.multiply(&x[..n_in], &mut alone);
+            assert_eq!(alone, few[..n_out], "a row is the same alone and among others");
+        }
+    }
+
+    #[test]
     fn the_number_of_threads_changes_no_bit() {
         let weight = numbers(64 * 48);
         let matrix = PackedMatrix::from_fn(64, &numbers(48), |i, o| weight[i * 48 + o]);
         let reading = Reading { row_stride: 64, tap_stride: 0, n_taps: 1 };
         let x = numbers(500 * 64);
 
+        let large = PackedMatrix::from_fn(64, &[0.0; 5000], |i, o| weight[i] * o as f32);
+
         let [one, three] = [1, 3].map(|n_threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-            let mut y = vec![0.0; 500 * 48];
+            let (mut y, mut shared) = (vec![0.0; 500 * 48], vec![0.0; 5000]);
             pool.install(|| matrix.multiply_rows(&x, reading, Finish::WriteRelu, &mut y));
-            y
+            pool.install(|| large.multiply(&x[..64], &mut shared));
+            (y, shared)
         });
+        let mut alone = vec![0.0; 5000];
+        large.multiply(&x[..64], &mut alone);
 
         assert_eq!(one, three);
+        assert_eq!(one.1, alone, "nor whether a row is shared out");
     }
 }

@@ -216,7 +216,7 @@ mod tests {
     fn weights(n_out: usize) -> Vec<f32> {
         let weight = |i: usize| {
             let size = 10f32.powi((i % n_out) as i32 % 60 - 45);
-            size * ((i * 7919 % 2027) as f32 - 1013.0) * f32::from((i % n_out) % 5 > 0)
+            size * ((i * 7919 % 2027) as f32 - 1013.0) * f32::from(!(i % n_out).is_multiple_of(5))
         };
         (0..GROUP * n_out).map(weight).collect()
     }

@@ -126,7 +126,8 @@ fn write_plain(
     let (mut values, mut bytes) = (Vec::new(), Vec::new());
     let mut overflow = None;
     checkpoint.read_parts(name, |part, given| {
-        (values.clear(), bytes.clear());
+        values.clear();
+        bytes.clear();
         for_each_f32(part, given, |value| values.push(value));
         checkpoint.check_finite(name, &values)?;
         for value in &values {

@@ -42,9 +42,9 @@ pub fn product_q4_avx512(x: &[f32], tile: &[u8]) -> [f32; TILE] {
         let pairs = pairs.as_chunks::<TILE>().0.as_chunks::<{ PARTS / 2 }>().0;
         for (x, pairs) in x.as_chunks::<PARTS>().0.iter().zip(pairs) {
             prefetch(pairs[0].as_ptr());
-            for pair in 0..PARTS / 2 {
+            for (pair, ints) in pairs.iter().enumerate() {
                 // SAFETY: an array of 16 bytes is one unaligned vector.
-                let ints = unsafe { _mm_loadu_si128(pairs[pair].as_ptr().cast()) };
+                let ints = unsafe { _mm_loadu_si128(ints.as_ptr().cast()) };
                 let low = _mm512_cvtepu8_epi32(ints);
                 for (part, int) in [(2 * pair, low), (2 * pair + 1, _mm512_srli_epi32::<4>(low))] {
                     let weights = _mm512_permutexvar_ps(int, weight_of);
@@ -113,8 +113,8 @@ pub fn product_q4_avx2(x: &[f32], tile: &[u8]) -> [f32; TILE] {
         let pairs = pairs.as_chunks::<TILE>().0.as_chunks::<{ PARTS / 2 }>().0;
         for (x, pairs) in x.as_chunks::<PARTS>().0.iter().zip(pairs) {
             prefetch(pairs[0].as_ptr());
-            for pair in 0..PARTS / 2 {
-                for (sums, half) in sums.iter_mut().zip(pairs[pair].as_chunks::<8>().0) {
+            for (pair, ints) in pairs.iter().enumerate() {
+                for (sums, half) in sums.iter_mut().zip(ints.as_chunks::<8>().0) {
                     // SAFETY: an array of eight bytes is half a vector.
                     let half = unsafe { _mm_loadl_epi64(half.as_ptr().cast()) };
                     let both = _mm256_cvtepu8_epi32(half);
