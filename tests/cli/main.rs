@@ -1,8 +1,13 @@
 //! The command line does its jobs, and answers every mistake with one sentence and exit code 2.
 
+#[path = "../common/checkpoints.rs"]
+mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
+mod convert;
 mod finer;
+#[path = "../common/pickles.rs"]
+mod pickles;
 mod refusals;
 mod singer;
 mod takes;

@@ -16,6 +16,7 @@ mod heard;
 mod info;
 mod labels;
 mod make_checkpoint;
+mod measure_window;
 mod open;
 mod plan;
 mod progress;
@@ -37,7 +38,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return explain(&e),
     };
-    match run(cli) {
+    // in the pool, where large products are shared out
+    match rayon::scope(|_| run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let sentence = failure.to_string();
@@ -57,6 +59,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Decode(args) => codes::decode(&args, cli.json),
         Command::Convert(args) => convert::run(&args, cli.json),
         Command::MakeCheckpoint(args) => make_checkpoint::run(&args),
+        Command::MeasureWindow(args) => measure_window::run(&args),
         Command::Continue(args) => continue_track::run(&args, cli.json),
         Command::Upsample(args) => upsample::run(&args, cli.json),
         Command::Score(args) => score::run(&args, cli.json),

@@ -7,6 +7,7 @@
 mod error;
 mod index;
 mod legacy;
+mod matrices;
 mod model;
 mod numbers;
 mod places;
@@ -26,10 +27,11 @@ use serde_json::{Map, Value as Json};
 
 pub use error::CheckpointError;
 pub(in crate::pack) use index::read_json;
+pub use matrices::{ints_dtype, quantised_shapes, scale_name};
 pub use model::{Model, Network};
 pub use numbers::{Stored, for_each_f32};
 pub use places::Layout;
-pub use weights::weights;
+pub use weights::{all_weights, weights};
 
 use super::pickle::{Dtype, Pickle};
 use super::source::Source;

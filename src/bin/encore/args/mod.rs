@@ -6,10 +6,11 @@ mod values;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
 use song::{AlignArgs, ContinueArgs, ScoreArgs, UpsampleArgs};
-use values::{level, stored_as};
+use values::{held_as, level, stored_as};
 
 /// Continues a recorded track in a chosen artist's style.
 #[derive(Parser)]
@@ -49,6 +50,9 @@ pub enum Command {
     /// Write a checkpoint of random weights in a released shape, to measure with
     #[command(hide = true)]
     MakeCheckpoint(MakeCheckpointArgs),
+    /// Load a prior and write one window with it, to measure with
+    #[command(hide = true)]
+    MeasureWindow(MeasureWindowArgs),
 }
 
 /// Where a command takes its pack as an argument.
@@ -91,7 +95,7 @@ pub struct ConvertArgs {
     /// Folder for the pack; an older pack there is replaced
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// How weights are stored: f32, f16 or bf16; left out, as they are given
+    /// How weights are stored: f32, f16, bf16, q8 or q4; left out, as they are given
     #[arg(long, value_name = "TYPE", default_value = "given", hide_default_value = true, value_parser = stored_as)]
     pub precision: StoredAs,
 }
@@ -104,6 +108,21 @@ pub struct MakeCheckpointArgs {
     /// Where to write the checkpoint
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct MeasureWindowArgs {
+    #[command(flatten)]
+    pub pack: PackOption,
+    /// The level whose prior writes; left out, the coarsest that the pack has
+    #[arg(long, value_name = "L", value_parser = level, allow_negative_numbers = true)]
+    pub level: Option<usize>,
+    /// How the layers' matrices are held: f32, q8 or q4; what is stored quantised stays so
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
+    pub precision: Precision,
+    /// Tokens to write; left out, a whole window
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
 }
 
 #[derive(Args)]

@@ -1,5 +1,6 @@
 //! What may be typed for a value, and what is said where it makes no sense.
 
+use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
 use super::song::Until;
@@ -13,8 +14,18 @@ pub fn stored_as(text: &str) -> Result<StoredAs, String> {
         "f32" => Ok(StoredAs::F32),
         "f16" => Ok(StoredAs::F16),
         "bf16" => Ok(StoredAs::BF16),
-        "q8" | "q4" => Err("not yet possible in a pack; choose f32, f16 or bf16".into()),
-        _ => Err("not f32, f16 or bf16".into()),
+        "q8" => Ok(StoredAs::Q8),
+        "q4" => Ok(StoredAs::Q4),
+        _ => Err("not f32, f16, bf16, q8 or q4".into()),
+    }
+}
+
+pub fn held_as(text: &str) -> Result<Precision, String> {
+    match text {
+        "f32" => Ok(Precision::F32),
+        "q8" => Ok(Precision::Q8),
+        "q4" => Ok(Precision::Q4),
+        _ => Err("not f32, q8 or q4".into()),
     }
 }
 
