@@ -28,8 +28,16 @@ impl Model {
     /// # Errors
     /// When a file is missing, damaged or does not fit its description.
     pub fn load(pack: Pack) -> Result<Self, EngineError> {
+        Self::load_as(pack, Precision::F32)
+    }
+
+    /// The same with the matrices of the prior's layers held as is asked for.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_as(pack: Pack, precision: Precision) -> Result<Self, EngineError> {
         let vqvae = pack.load_vqvae()?;
-        let prior = pack.load_prior(pack.top_level())?;
+        let prior = pack.load_prior_as(pack.top_level(), precision)?;
         Ok(Self { pack, vqvae, prior })
     }
 

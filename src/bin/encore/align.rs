@@ -16,7 +16,7 @@ use crate::told::{Told, sheet};
 use crate::{heard, open};
 
 pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
-    let pack = open::pack(&args.pack.pack)?;
+    let pack = open::pack(&args.load.pack)?;
     let level = pack.top_level();
     let config = pack.prior_config(level)?.clone();
     let unsung = |why: &str| Failure::BadInput(format!("{:?} {why}", pack.dir()));
@@ -42,7 +42,7 @@ pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
     let song = Song { lyrics: cleaned.tokens(), ..song };
 
     let spinner = Spinner::new("loading the model");
-    let prior = pack.load_prior(level)?;
+    let prior = pack.load_prior_as(level, args.load.precision)?;
     drop(spinner);
     let hop_tokens = hop_tokens(pack.manifest().sampling.hop_fraction, config.n_ctx);
     let bar = SecondsBar::new("listening", seconds);

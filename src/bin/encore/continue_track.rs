@@ -23,12 +23,12 @@ use crate::told::{Told, sheet};
 use crate::{open, plan};
 
 pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
-    let pack = open::pack(&args.pack.pack)?;
+    let pack = open::pack(&args.load.pack)?;
     let levels = finer::levels(&pack, finer_levels::finest(args.until, &pack)?)?;
     let told = Told::typed(&args.told)?;
     let track = open::track(&args.input, &pack)?;
     let spinner = Spinner::new("loading the model");
-    let model = Model::load(pack)?;
+    let model = Model::load_as(pack, args.load.precision)?;
     drop(spinner);
     let lyrics = told.read_lyrics(model.prior.config())?;
     let request = plan::request(args, &told, lyrics.as_ref(), &levels, &model, &track)?;
@@ -50,7 +50,8 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
     drop(prior); // makes room for those of the finer levels
     if let Some(&finest) = levels.last() {
         let total_seconds = request.total_seconds.unwrap_or_default();
-        finer_levels::write(&pack, &vqvae, &levels, &told, total_seconds, &mut songs)?;
+        let precision = args.load.precision;
+        finer_levels::write(&pack, precision, &vqvae, &levels, &told, total_seconds, &mut songs)?;
         let n_new = frames_from_seconds(args.seconds, f64::from(pack.sample_rate()));
         for (song, (_, sound)) in songs.iter_mut().zip(&mut finished) {
             for (level, codes) in &mut song.codes {
@@ -88,7 +89,7 @@ fn begin(
 ) -> Result<Vec<Begun>, Failure> {
     let begin = |number: usize| {
         let seed = args.seed + (number - 1) as u64;
-        let recipe = recipe(model, request, seed, told, levels);
+        let recipe = recipe(args, model, request, seed, told, levels);
         let path = args.out.join(format!("take-{number}.progress"));
         Ok(Begun { number, seed, progress: Progress::open(path, &recipe)?, recipe })
     };
@@ -206,7 +207,14 @@ fn listen(vqvae: &Vqvae, song: &Song, level: usize, n_frames: usize) -> Result<S
     Ok(sound)
 }
 
-fn recipe(model: &Model, request: &Request, seed: u64, told: &Told, levels: &[usize]) -> Recipe {
+fn recipe(
+    args: &ContinueArgs,
+    model: &Model,
+    request: &Request,
+    seed: u64,
+    told: &Told,
+    levels: &[usize],
+) -> Recipe {
     let pack = &model.pack;
     let labels = pack.labels();
     let recommended = pack.manifest().sampling.total_seconds;
@@ -214,7 +222,7 @@ fn recipe(model: &Model, request: &Request, seed: u64, told: &Told, levels: &[us
         format_version: Recipe::FORMAT_VERSION,
         encore_version: env!("CARGO_PKG_VERSION").into(),
         pack: PackId { name: pack.name().into(), sha256: pack.hash() },
-        backend: take_files::BACKEND.into(),
+        backend: take_files::backend(args.load.precision).into(),
         prime: Some(Prime::of(&request.prime, pack.sample_rate())),
         codes: None,
         seed,

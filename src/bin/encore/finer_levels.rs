@@ -2,7 +2,7 @@
 
 use encore::engine::{EngineError, finer};
 use encore::jukebox::{LevelState, Vqvae};
-use encore::pack::Pack;
+use encore::pack::{Pack, Precision};
 use encore::takes::{Levels, TakeError};
 use encore::units::seconds_from_frames;
 
@@ -42,6 +42,7 @@ pub fn finest(until: Until, pack: &Pack) -> Result<usize, Failure> {
 /// Writes `levels`, as [`finer::levels`] gives them, of all songs.
 pub fn write(
     pack: &Pack,
+    precision: Precision,
     vqvae: &Vqvae,
     levels: &[usize],
     told: &Told,
@@ -51,7 +52,7 @@ pub fn write(
     for &level in levels {
         let (artist, genres) = told.labels(pack, level)?;
         let spinner = Spinner::new("loading the model of a finer level");
-        let prior = pack.load_prior(level)?;
+        let prior = pack.load_prior_as(level, precision)?;
         drop(spinner);
         let hop = pack.hop(level)?;
         let seconds =

@@ -15,7 +15,7 @@ use crate::told::{Told, sheet};
 use crate::{heard, open};
 
 pub fn run(args: &ScoreArgs, as_json: bool) -> Result<(), Failure> {
-    let pack = open::pack(&args.pack.pack)?;
+    let pack = open::pack(&args.load.pack)?;
     let told = Told::typed_or_beside(&args.told, &args.input)?;
     let levels: Vec<usize> = match args.level {
         Some(level) => pack.prior_config(level).map(|_| vec![level])?,
@@ -26,7 +26,7 @@ pub fn run(args: &ScoreArgs, as_json: bool) -> Result<(), Failure> {
     let mut scores = Vec::new();
     for level in levels.into_iter().rev() {
         match part(&pack, &codes, level)? {
-            Ok(part) => scores.push(judge(&pack, &told, part)?),
+            Ok(part) => scores.push(judge(args, &pack, &told, part)?),
             Err(why) => note(&format!("level {level} is left out: {why}")),
         }
     }
@@ -105,7 +105,7 @@ struct Score {
     lyrics: Option<Cleaned>,
 }
 
-fn judge(pack: &Pack, told: &Told, part: Part) -> Result<Score, Failure> {
+fn judge(args: &ScoreArgs, pack: &Pack, told: &Told, part: Part) -> Result<Score, Failure> {
     let Part { config, codes, upper, hop_tokens } = part;
     let (level, rate) = (config.level, f64::from(pack.sample_rate()));
     let seconds_of =
@@ -119,7 +119,7 @@ fn judge(pack: &Pack, told: &Told, part: Part) -> Result<Score, Failure> {
     let tokens = lyrics.as_ref().map(Cleaned::tokens).unwrap_or_default();
     let song = Song { lyrics: tokens, upper, ..song };
     let spinner = Spinner::new("loading the model");
-    let prior = pack.load_prior(level)?;
+    let prior = pack.load_prior_as(level, args.load.precision)?;
     drop(spinner);
     let bar = SecondsBar::new("listening", seconds);
     let bits = score(&prior, &song, &codes, hop_tokens, |n_done| {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use encore::pack::Pack;
+use encore::pack::{Pack, Precision};
 use encore::takes::{Recipe, Take, measure, picture, wav};
 use encore::units::{FADE_SECONDS, frames_from_seconds, seconds_from_frames};
 use serde_json::{Value, json};
@@ -10,10 +10,17 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::finer_levels::Song;
 
-/// What the networks run on, for the recipe.
-pub const BACKEND: &str = "cpu-f32";
 /// Around the seam, how far clicks are looked for.
 const SEAM_SECONDS: f64 = 0.005;
+
+/// What the networks run on, for the recipe.
+pub fn backend(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "cpu-f32",
+        Precision::Q8 => "cpu-q8",
+        Precision::Q4 => "cpu-q4",
+    }
+}
 
 /// What a model made of a song, at its rate.
 #[derive(Default)]

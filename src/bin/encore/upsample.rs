@@ -17,7 +17,7 @@ use crate::told::Told;
 use crate::{open, plan, take_files};
 
 pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
-    let pack = open::pack(&args.pack.pack)?;
+    let pack = open::pack(&args.load.pack)?;
     let finest = finer_levels::finest(args.until, &pack)?;
     let given = read_levels(&args.input)?;
     let (from, upper) = above(args, &pack, given, finest)?;
@@ -42,7 +42,8 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
         codes: Levels::from([(from, upper)]),
         progress: Progress::open(path("progress"), &recipe)?,
     }];
-    finer_levels::write(&pack, &vqvae, &levels, &told, total_seconds, &mut songs)?;
+    let precision = args.load.precision;
+    finer_levels::write(&pack, precision, &vqvae, &levels, &told, total_seconds, &mut songs)?;
 
     let [song] = songs;
     let codes = song.codes.get(&finest).map_or(&[][..], Vec::as_slice);
@@ -107,7 +108,7 @@ fn recipe(
         format_version: Recipe::FORMAT_VERSION,
         encore_version: env!("CARGO_PKG_VERSION").into(),
         pack: PackId { name: pack.name().into(), sha256: pack.hash() },
-        backend: take_files::BACKEND.into(),
+        backend: take_files::backend(args.load.precision).into(),
         prime: None,
         codes: Some(CodesId::of(upper)),
         seed: args.seed,

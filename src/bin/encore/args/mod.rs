@@ -71,6 +71,17 @@ pub struct PackOption {
     pub pack: PathBuf,
 }
 
+/// Where a command takes the networks of its pack.
+#[derive(Args)]
+pub struct LoadOption {
+    /// Folder of a model pack, or the folder name of an installed one
+    #[arg(long, value_name = "P")]
+    pub pack: PathBuf,
+    /// How the layers' matrices are held in memory: f32, q8 (a quarter) or q4; what is stored smaller stays so
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
+    pub precision: Precision,
+}
+
 #[derive(Args)]
 pub struct LabelsArgs {
     #[command(flatten)]
@@ -113,13 +124,10 @@ pub struct MakeCheckpointArgs {
 #[derive(Args)]
 pub struct MeasureWindowArgs {
     #[command(flatten)]
-    pub pack: PackOption,
+    pub load: LoadOption,
     /// The level whose prior writes; left out, the coarsest that the pack has
     #[arg(long, value_name = "L", value_parser = level, allow_negative_numbers = true)]
     pub level: Option<usize>,
-    /// How the layers' matrices are held: f32, q8 or q4; what is stored quantised stays so
-    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
-    pub precision: Precision,
     /// Tokens to write; left out, a whole window
     #[arg(long, value_name = "N")]
     pub tokens: Option<usize>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::PackOption;
+use super::LoadOption;
 use super::values::{level, n_takes, seconds, seed, temperature, top_k, top_p, until};
 
 /// What a model is told about the song.
@@ -43,7 +43,7 @@ pub struct ContinueArgs {
     #[arg(value_name = "IN.wav")]
     pub input: PathBuf,
     #[command(flatten)]
-    pub pack: PackOption,
+    pub load: LoadOption,
     #[command(flatten)]
     pub told: ToldArgs,
     /// How much of the track's end to listen to; left out, what the pack recommends
@@ -87,7 +87,7 @@ pub struct UpsampleArgs {
     #[arg(value_name = "C.safetensors")]
     pub input: PathBuf,
     #[command(flatten)]
-    pub pack: PackOption,
+    pub load: LoadOption,
     #[command(flatten)]
     pub told: ToldArgs,
     /// How fine the sound becomes: middle or bottom
@@ -111,7 +111,7 @@ pub struct ScoreArgs {
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     #[command(flatten)]
-    pub pack: PackOption,
+    pub load: LoadOption,
     #[command(flatten)]
     pub told: ToldArgs,
     /// Only this level; left out, every level that the pack has a prior for
@@ -129,7 +129,7 @@ pub struct AlignArgs {
     #[arg(value_name = "IN")]
     pub input: PathBuf,
     #[command(flatten)]
-    pub pack: PackOption,
+    pub load: LoadOption,
     #[command(flatten)]
     pub told: ToldArgs,
     /// Folder for the results; it is made if it is not there
