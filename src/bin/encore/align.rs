@@ -38,7 +38,7 @@ pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
     open::target_folder(&args.out)?;
     let step_seconds = seconds_from_frames(pack.hop(level)?, pack.sample_rate().into());
     let seconds = codes.len() as f64 * step_seconds;
-    let song = heard::song(&pack, &config, &told, seconds)?;
+    let song = heard::song(&pack, &config, &told, told.total_seconds(&pack, seconds)?)?;
     let song = Song { lyrics: cleaned.tokens(), ..song };
 
     let spinner = Spinner::new("loading the model");

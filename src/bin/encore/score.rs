@@ -23,10 +23,12 @@ pub fn run(args: &ScoreArgs, as_json: bool) -> Result<(), Failure> {
     };
     let heard: Vec<usize> = levels.iter().flat_map(|level| needed(&pack, *level)).collect();
     let codes = heard::codes(&args.input, &pack, &heard)?;
+    let seconds = codes.iter().map(|(level, codes)| seconds_of(&pack, *level, codes.len()));
+    let total_seconds = told.total_seconds(&pack, seconds.fold(0.0, f64::max))?;
     let mut scores = Vec::new();
     for level in levels.into_iter().rev() {
         match part(&pack, &codes, level)? {
-            Ok(part) => scores.push(judge(args, &pack, &told, part)?),
+            Ok(part) => scores.push(judge(args, &pack, &told, total_seconds, part)?),
             Err(why) => note(&format!("level {level} is left out: {why}")),
         }
     }
@@ -105,17 +107,21 @@ struct Score {
     lyrics: Option<Cleaned>,
 }
 
-fn judge(args: &ScoreArgs, pack: &Pack, told: &Told, part: Part) -> Result<Score, Failure> {
+fn judge(
+    args: &ScoreArgs,
+    pack: &Pack,
+    told: &Told,
+    total_seconds: f64,
+    part: Part,
+) -> Result<Score, Failure> {
     let Part { config, codes, upper, hop_tokens } = part;
-    let (level, rate) = (config.level, f64::from(pack.sample_rate()));
-    let seconds_of =
-        |n_tokens: usize| seconds_from_frames(n_tokens * config_hop(pack, level), rate);
-    let seconds = seconds_of(codes.len());
+    let level = config.level;
+    let seconds = seconds_of(pack, level, codes.len());
     let lyrics = match level == pack.top_level() {
         true => told.read_lyrics(config)?,
         false => None,
     };
-    let song = heard::song(pack, config, told, seconds)?;
+    let song = heard::song(pack, config, told, total_seconds)?;
     let tokens = lyrics.as_ref().map(Cleaned::tokens).unwrap_or_default();
     let song = Song { lyrics: tokens, upper, ..song };
     let spinner = Spinner::new("loading the model");
@@ -123,7 +129,7 @@ fn judge(args: &ScoreArgs, pack: &Pack, told: &Told, part: Part) -> Result<Score
     drop(spinner);
     let bar = SecondsBar::new("listening", seconds);
     let bits = score(&prior, &song, &codes, hop_tokens, |n_done| {
-        bar.set_seconds(seconds_of(n_done));
+        bar.set_seconds(seconds_of(pack, level, n_done));
         true
     })?;
     let bits: f64 = bits.unwrap_or_default().iter().sum();
@@ -138,8 +144,11 @@ fn judge(args: &ScoreArgs, pack: &Pack, told: &Told, part: Part) -> Result<Score
     })
 }
 
-fn config_hop(pack: &Pack, level: usize) -> usize {
-    pack.manifest().vqvae.config.hop(level)
+fn seconds_of(pack: &Pack, level: usize, n_tokens: usize) -> f64 {
+    seconds_from_frames(
+        n_tokens * pack.manifest().vqvae.config.hop(level),
+        pack.sample_rate().into(),
+    )
 }
 
 impl Score {

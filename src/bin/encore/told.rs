@@ -17,6 +17,8 @@ pub struct Told {
     pub genres: Vec<String>,
     pub lyrics: Option<String>,
     pub total_seconds: Option<f64>,
+    /// Whether a recipe says so, and not the user.
+    is_beside: bool,
 }
 
 impl Told {
@@ -25,7 +27,7 @@ impl Told {
         let ToldArgs { artist, genres, lyrics, total_seconds } = args;
         let lyrics = lyrics.as_ref().map(|path| lyrics::read(path)).transpose()?;
         let (artist, genres) = (artist.clone(), genres.clone());
-        Ok(Self { artist, genres, lyrics, total_seconds: *total_seconds })
+        Ok(Self { artist, genres, lyrics, total_seconds: *total_seconds, is_beside: false })
     }
 
     /// What was typed, or what the recipe beside `codes` says where nothing was typed.
@@ -53,6 +55,7 @@ impl Told {
             genres: recipe.genres.iter().filter_map(named).collect(),
             lyrics: recipe.lyrics,
             total_seconds: Some(recipe.total_seconds),
+            is_beside: true,
         })
     }
 
@@ -80,13 +83,14 @@ impl Told {
     /// Length of the song as the top level is told, with room for the `needed` seconds that there are. A note
     /// says where the model knows no songs of that length.
     pub fn total_seconds(&self, pack: &Pack, needed: f64) -> Result<f64, Failure> {
-        if let Some(asked) = self.total_seconds.filter(|asked| *asked < needed) {
+        let asked = self.total_seconds.filter(|_| !self.is_beside);
+        if let Some(asked) = asked.filter(|asked| *asked < needed) {
             return Err(Failure::BadInput(format!(
                 "--total-seconds {asked} is shorter than the song, which has {needed:.2} s"
             )));
         }
         let recommended = pack.manifest().sampling.total_seconds;
-        let total = self.total_seconds.unwrap_or(recommended.max(needed));
+        let total = self.total_seconds.unwrap_or(recommended).max(needed);
         let labels = pack.prior_config(pack.top_level()).ok().and_then(|top| top.labels.as_ref());
         if let Some(labels) = labels.filter(|labels| labels.timing) {
             let (least, limit) = (labels.min_duration_seconds, labels.max_duration_seconds);
