@@ -57,7 +57,8 @@ impl Pack {
     }
 }
 
-fn tensor_bytes(tensor: &TensorShape, held_as: Option<Quantisation>) -> u64 {
+/// Memory that one tensor takes in a network that is held as this, in bytes.
+pub fn tensor_bytes(tensor: &TensorShape, held_as: Option<Quantisation>) -> u64 {
     let quantised = held_as.zip(tensor.as_quantisable());
     let quantised = quantised.and_then(|(held_as, [n_in, n_out])| held_as.n_bytes(n_in, n_out));
     quantised.unwrap_or(4 * tensor.n_values())

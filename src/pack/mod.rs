@@ -36,11 +36,12 @@ mod weights;
 pub use error::PackError;
 pub use labels::{Chosen, IdFileError, LabelRule, Labels, LabelsError, UnknownLabel};
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
-pub use memory::Precision;
+pub use memory::{Precision, tensor_bytes};
 pub use search::{find_packs, search_path};
 
 use checkpoint::{Checkpoint, CheckpointError, Model};
 
+use crate::jukebox::weights::Weights;
 use crate::jukebox::{JukeboxError, Prior, PriorConfig, Vqvae};
 use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
 
@@ -213,12 +214,23 @@ impl Pack {
     /// most. Quantising here gives the same numbers as converting to a quantised pack and loading that.
     pub fn load_prior_as(&self, level: usize, precision: Precision) -> Result<Prior, PackError> {
         let PriorEntry { file, config } = self.prior_entry(level)?;
+        let weights = self.prior_weights(level, file)?.held_as(precision.quantisation());
+        Prior::load(config, weights).map_err(self.refused(file))
+    }
+
+    /// The same with the layers as plain tensors too, to compare with: twice the memory.
+    pub fn load_reference_prior(&self, level: usize) -> Result<Prior, PackError> {
+        let PriorEntry { file, config } = self.prior_entry(level)?;
+        let weights = self.prior_weights(level, file)?;
+        Prior::load_with_reference(config, weights).map_err(self.refused(file))
+    }
+
+    fn prior_weights(&self, level: usize, file: &str) -> Result<Weights<'static>, PackError> {
         let checkpoint = match self.model.as_ref().and_then(|model| model.prior(level)) {
             Some(network) => network.checkpoint.clone(),
             None => self.checked(file)?,
         };
-        let weights = checkpoint::all_weights(checkpoint).held_as(precision.quantisation());
-        Prior::load(config, weights).map_err(self.refused(file))
+        Ok(checkpoint::all_weights(checkpoint))
     }
 
     fn refused(&self, file: &str) -> impl FnOnce(JukeboxError) -> PackError {

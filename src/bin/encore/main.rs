@@ -6,6 +6,7 @@
 
 mod align;
 mod args;
+mod bench;
 mod codes;
 mod continue_track;
 mod convert;
@@ -58,6 +59,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Encode(args) => codes::encode(&args, cli.json),
         Command::Decode(args) => codes::decode(&args, cli.json),
         Command::Convert(args) => convert::run(&args, cli.json),
+        Command::Bench(args) => bench::run(&args, cli.json),
         Command::MakeCheckpoint(args) => make_checkpoint::run(&args),
         Command::MeasureWindow(args) => measure_window::run(&args),
         Command::Continue(args) => continue_track::run(&args, cli.json),

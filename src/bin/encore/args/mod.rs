@@ -10,7 +10,9 @@ use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
 use song::{AlignArgs, ContinueArgs, ScoreArgs, UpsampleArgs};
-use values::{held_as, level, stored_as};
+use values::{held_as, level, prior_shape, stored_as};
+
+use crate::bench::shape::PriorShape;
 
 /// Continues a recorded track in a chosen artist's style.
 #[derive(Parser)]
@@ -47,6 +49,8 @@ pub enum Command {
     Score(ScoreArgs),
     /// Say when each word of the lyrics is sung
     Align(AlignArgs),
+    /// Measure how fast this machine decodes, beside how fast it reads memory
+    Bench(BenchArgs),
     /// Write a checkpoint of random weights in a released shape, to measure with
     #[command(hide = true)]
     MakeCheckpoint(MakeCheckpointArgs),
@@ -109,6 +113,22 @@ pub struct ConvertArgs {
     /// How weights are stored: f32, f16, bf16, q8 or q4; left out, as they are given
     #[arg(long, value_name = "TYPE", default_value = "given", hide_default_value = true, value_parser = stored_as)]
     pub precision: StoredAs,
+}
+
+#[derive(Args)]
+pub struct BenchArgs {
+    /// A model pack, or folder of checkpoints
+    #[arg(value_name = "PACK")]
+    pub pack: Option<PathBuf>,
+    /// Instead of a pack, a prior of this width and depth with random weights, such as 2048x72
+    #[arg(long, value_name = "WIDTHxDEPTH", value_parser = prior_shape)]
+    pub shape: Option<PriorShape>,
+    /// How the layers' matrices are held while a continuation is measured: f32, q8 or q4
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
+    pub precision: Precision,
+    /// Threads that keep the machine busy beside the measurement
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub load: usize,
 }
 
 #[derive(Args)]

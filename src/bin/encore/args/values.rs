@@ -4,6 +4,7 @@ use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
 use super::song::Until;
+use crate::bench::shape::PriorShape;
 
 /// Takes that can be asked for at once.
 const MAX_TAKES: usize = 64;
@@ -63,6 +64,18 @@ pub fn level(text: &str) -> Result<usize, String> {
 pub fn n_takes(text: &str) -> Result<usize, String> {
     let value = text.parse().ok().filter(|n| (1..=MAX_TAKES).contains(n));
     value.ok_or(format!("not a whole number from 1 to {MAX_TAKES}"))
+}
+
+pub fn prior_shape(text: &str) -> Result<PriorShape, String> {
+    let sizes = text.split_once('x').and_then(|(width, depth)| {
+        Some(PriorShape { width: width.parse().ok()?, depth: depth.parse().ok()? })
+    });
+    let sound = |shape: &PriorShape| {
+        shape.width.is_multiple_of(16)
+            && (16..=8192).contains(&shape.width)
+            && (1..=256).contains(&shape.depth)
+    };
+    sizes.filter(sound).ok_or("not WIDTHxDEPTH, such as 2048x72; widths are multiples of 16".into())
 }
 
 pub fn until(text: &str) -> Result<Until, String> {
