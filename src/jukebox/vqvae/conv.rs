@@ -153,7 +153,9 @@ impl UpConv {
         let mut group = vec![0.0; 2 * n_half];
         self.run(&padded(&x[..self.c_in], self.c_in, 1, 0), &mut group);
         first.copy_from_slice(&group[n_half..]);
-        self.run(x, middle);
+        if 1 < n_steps {
+            self.run(x, middle);
+        }
         self.run(&padded(&x[x.len() - self.c_in..], self.c_in, 0, 1), &mut group);
         last.copy_from_slice(&group[..n_half]);
         y

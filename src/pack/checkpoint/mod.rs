@@ -243,6 +243,14 @@ impl Checkpoint {
         Ok(selected)
     }
 
+    /// Gives a tensor that is not there the numbers of another, as weights that are tied are often
+    /// stored once.
+    fn tie(&mut self, missing: &str, present: &str) {
+        if let (false, Some(tensor)) = (self.contains(missing), self.tensors.get(present)) {
+            self.tensors.insert(missing.into(), tensor.clone());
+        }
+    }
+
     /// Takes over what a pickle describes: the tensors of its state dictionary, and `hps`.
     fn take_pickle(
         &mut self,
