@@ -1,14 +1,17 @@
 //! `pack.json`: what a pack says about itself, and whether that makes sense.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Labels;
+use super::{Labels, PackError, brief, leaves_folder};
 use crate::jukebox::{ConditionerConfig, LyricsConfig, LyricsKind, PriorConfig, VqvaeConfig};
 
 /// The version of `pack.json` that this Encore reads and writes.
 pub const FORMAT_VERSION: u64 = 1;
+/// Longest song that can be told of: eleven days.
+const MAX_SECONDS: f64 = 1e6;
 
 /// Everything in `pack.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +84,34 @@ pub struct Sampling {
 }
 
 impl Manifest {
+    /// The manifest in a text, if it is one that this Encore can use; `path` is for the messages.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, PackError> {
+        #[derive(Deserialize)]
+        struct AnyVersion {
+            format_version: u64,
+        }
+        let json = |e: serde_json::Error| PackError::Json {
+            path: path.into(),
+            line: e.line(),
+            column: e.column(),
+            problem: brief(without_position(&e.to_string())),
+        };
+        let AnyVersion { format_version } = serde_json::from_slice(text).map_err(json)?;
+        if format_version != FORMAT_VERSION {
+            let (found, supported) = (format_version, FORMAT_VERSION);
+            return Err(PackError::Version { path: path.into(), found, supported });
+        }
+        let manifest: Self = serde_json::from_slice(text).map_err(json)?;
+        let names = manifest.files.keys().map(String::as_str).chain(manifest.weight_files());
+        if let Some(name) = names.into_iter().find(|name| leaves_folder(name)) {
+            return Err(PackError::FileName { path: path.into(), name: brief(name) });
+        }
+        match manifest.problem() {
+            Some(problem) => Err(PackError::Config { path: path.into(), problem: brief(&problem) }),
+            None => Ok(manifest),
+        }
+    }
+
     /// Why this manifest cannot be used, if it cannot. File names are looked at elsewhere.
     pub fn problem(&self) -> Option<String> {
         if self.name.trim().is_empty() {
@@ -200,6 +231,10 @@ pub(super) fn vqvae_problem(config: &VqvaeConfig) -> Option<String> {
         .or_else(|| too_large("width times the largest multiplier", widest, 1 << 16))
         .or_else(|| too_large("depth times the largest multiplier", deepest, 256))
         .or_else(|| too_large("downs_t", config.downs_t.iter().copied().max()?, 16))
+        .or_else(|| {
+            let n_stages: usize = config.downs_t.iter().sum();
+            too_large("the depth of all stages together", n_stages * deepest, 4096)
+        })
         .or_else(|| share_problem("m_conv", config.m_conv))
         .or_else(|| dilation_problem(config.dilation_growth_rate, config.dilation_cycle, deepest))
 }
@@ -215,8 +250,12 @@ pub(super) fn prior_problem(config: &PriorConfig) -> Option<String> {
     sizes.or_else(|| {
         let labels = config.labels.as_ref()?;
         let (min, max) = (labels.min_duration_seconds, labels.max_duration_seconds);
-        if !(min.is_finite() && max.is_finite() && 0.0 <= min && min < max) {
-            return Some(format!("songs last from {min} to {max} seconds"));
+        // in frames, because that is how lengths are brought within these limits
+        let [first, last] = [min, max].map(|seconds| seconds * f64::from(labels.sample_rate));
+        if !(0.0 <= min && max <= MAX_SECONDS && first.ceil() < last.ceil()) {
+            return Some(format!(
+                "songs last from {min} to {max} seconds (0 to {MAX_SECONDS}, rising)"
+            ));
         }
         let tables = [labels.artist_bins, labels.genre_bins, labels.t_bins];
         if tables.contains(&0) {
@@ -259,6 +298,7 @@ fn stack_problem(width: usize, depth: usize, m_attn: f64, m_mlp: f64) -> Option<
 impl Sampling {
     fn problem(&self) -> Option<String> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
+        let duration = |x: f64| x > 0.0 && x <= MAX_SECONDS;
         let share = |x: f64| x > 0.0 && x <= 1.0;
         if !positive(self.temperature) {
             Some(format!("temperature is {} (above 0)", self.temperature))
@@ -266,9 +306,9 @@ impl Sampling {
             Some(format!("top_p is {p} (above 0, at most 1)"))
         } else if self.top_k == Some(0) {
             Some("top_k is 0 (at least 1)".into())
-        } else if !positive(self.prime_seconds) || !positive(self.total_seconds) {
+        } else if !duration(self.prime_seconds) || !duration(self.total_seconds) {
             Some(format!(
-                "prime_seconds is {} and total_seconds {} (both above 0)",
+                "prime_seconds is {} and total_seconds {} (both above 0, at most {MAX_SECONDS})",
                 self.prime_seconds, self.total_seconds
             ))
         } else if !share(self.hop_fraction) {
@@ -277,6 +317,11 @@ impl Sampling {
             None
         }
     }
+}
+
+/// serde's message without its " at line 3 column 7", which is said elsewhere.
+fn without_position(message: &str) -> &str {
+    message.rfind(" at line ").map_or(message, |end| &message[..end])
 }
 
 /// Sizes are bounded so that a wrong digit is a message and not an attempt to allocate everything.
