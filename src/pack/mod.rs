@@ -46,7 +46,7 @@ use source::read_small;
 pub const MANIFEST_FILE: &str = "pack.json";
 /// Longest manifest, in bytes: some five times what the longest label tables need.
 const MAX_MANIFEST_BYTES: u64 = 2 << 20;
-/// Longest part of a message that a file may fill, in bytes.
+/// Longest part of a message that a file may fill, in characters.
 const MAX_MESSAGE: usize = 300;
 
 /// An opened pack: its manifest made sense and its files had the right sizes.
@@ -269,13 +269,17 @@ fn leaves_folder(name: &str) -> bool {
         || name.contains(char::is_control)
 }
 
-/// A message that repeats what a file says, as one line of bearable length.
+/// A message that repeats what a file says, as one line of bearable length: both of its ends.
 fn brief(message: &str) -> String {
-    let fits = |(at, c): &(usize, char)| at + c.len_utf8() <= MAX_MESSAGE;
-    let kept = message.char_indices().take_while(fits);
-    let kept = kept.map(|(_, c)| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
-    let end = if message.len() > MAX_MESSAGE { "…" } else { "" };
-    kept.chain(end.chars()).collect()
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let n_left_out = message.chars().count().saturating_sub(MAX_MESSAGE);
+    if n_left_out == 0 {
+        return message.chars().map(plain).collect();
+    }
+    let n_start = MAX_MESSAGE / 2;
+    let start = message.chars().take(n_start).map(plain);
+    let end = message.chars().skip(n_start + n_left_out).map(plain);
+    start.chain(std::iter::once('…')).chain(end).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
