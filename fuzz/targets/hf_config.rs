@@ -33,13 +33,15 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// A whole model's file, of zeros: the VQ-VAE, and the prior three times.
 fn whole(vqvae: &Checkpoint, prior: &Checkpoint) -> Option<Checkpoint> {
-    let parts = [("vqvae.", vqvae), ("priors.0.", prior), ("priors.1.", prior), ("priors.2.", prior)];
+    let parts =
+        [("vqvae.", vqvae), ("priors.0.", prior), ("priors.1.", prior), ("priors.2.", prior)];
     let (mut header, mut n_bytes) = (Map::new(), 0);
     for (prefix, part) in parts {
         for (name, dtype, shape) in part.tensors() {
             let end = n_bytes + shape.iter().product::<usize>() as u64 * dtype.size();
             let offsets = [n_bytes, end];
-            let tensor = json!({"dtype": dtype.to_string(), "shape": shape, "data_offsets": offsets});
+            let tensor =
+                json!({"dtype": dtype.to_string(), "shape": shape, "data_offsets": offsets});
             header.insert(format!("{prefix}{name}"), tensor);
             n_bytes = end;
         }

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use encore::pack::shapes::{n_parameters, prior_tensors, vqvae_tensors};
 use encore::pack::Manifest;
+use encore::pack::shapes::{n_parameters, prior_tensors, vqvae_tensors};
 use encore_fuzz::{checkpoint, model, read_all, sound};
 use libfuzzer_sys::fuzz_target;
 

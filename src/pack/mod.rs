@@ -22,6 +22,7 @@ pub mod convert;
 mod error;
 pub mod hf;
 pub mod labels;
+mod limits;
 mod manifest;
 mod opened;
 pub mod pickle;

@@ -22,7 +22,8 @@ fn two_tensors() -> Vec<u8> {
 fn storages_that_are_not_as_they_were_described_are_named() {
     let _turn = turn();
     let (object, bytes) = (two_tensors(), f32s([0.5; 4]));
-    let cases: [(&str, Vec<(&str, i64, &[u8])>, &str); 8] = [
+    type Listed<'a> = (&'a str, i64, &'a [u8]);
+    let cases: [(&str, Vec<Listed>, &str); 8] = [
         (
             "too few",
             vec![("0", 4, &bytes), ("1", 3, &bytes)],
