@@ -1,5 +1,7 @@
 //! Text in a model's own symbols, with where each came from and what was left out.
 
+use std::collections::HashMap;
+
 use super::{Vocabulary, latin};
 
 /// Lyrics as a model reads them.
@@ -30,6 +32,7 @@ const MAX_LISTED: usize = 12;
 pub fn clean(lyrics: &str, vocabulary: Vocabulary) -> Cleaned {
     let mut cleaned =
         Cleaned { text: String::new(), origins: vec![], left_out: vec![], vocabulary };
+    let mut places = HashMap::new(); // in `left_out`
     for (at, character) in lyrics.char_indices() {
         let n_before = cleaned.text.len();
         for symbol in latin(character).chars() {
@@ -40,7 +43,11 @@ pub fn clean(lyrics: &str, vocabulary: Vocabulary) -> Cleaned {
             }
         }
         if cleaned.text.len() == n_before && !is_unseen(character) {
-            cleaned.leave_out(character);
+            let place = *places.entry(character).or_insert(cleaned.left_out.len());
+            match cleaned.left_out.get_mut(place) {
+                Some(left_out) => left_out.n_times += 1,
+                None => cleaned.left_out.push(LeftOut { character, n_times: 1 }),
+            }
         }
     }
     cleaned
@@ -66,13 +73,6 @@ impl Cleaned {
                 listed.join(", ")
             )
         })
-    }
-
-    fn leave_out(&mut self, character: char) {
-        match self.left_out.iter_mut().find(|left_out| left_out.character == character) {
-            Some(left_out) => left_out.n_times += 1,
-            None => self.left_out.push(LeftOut { character, n_times: 1 }),
-        }
     }
 }
 

@@ -29,6 +29,11 @@ pub fn read(path: &Path) -> Result<String, LyricsError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(refused)?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(refused)?;
+    from_bytes(path, bytes)
+}
+
+/// The same of a file that was read already; `path` is for the messages.
+pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<String, LyricsError> {
     if MAX_BYTES < bytes.len() as u64 {
         return Err(LyricsError::TooLong { path: path.into() });
     }

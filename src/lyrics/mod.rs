@@ -14,7 +14,7 @@ mod timing;
 mod vocabulary;
 
 pub use clean::{Cleaned, LeftOut, clean};
-pub use file::{LyricsError, MAX_BYTES, read};
+pub use file::{LyricsError, MAX_BYTES, from_bytes, read};
 pub use latin::{latin, unidecoded};
 pub use lrc::lrc;
 pub use timing::{Word, time_words};

@@ -38,15 +38,22 @@ pub fn time_words(
 
     let moment_seconds = n_pool as f64 * step_seconds;
     let total_seconds = weights.len().checked_div(n).unwrap_or(0) as f64 * step_seconds;
+    let mut next = 0; // moments, origins and words all go forwards, so this is one walk
     for word in &mut words {
-        let is_here = |moment: &usize| word.bytes.contains(&cleaned.origins[path[*moment]]);
-        let sung: Vec<usize> = (0..n_moments).filter(is_here).collect();
-        let (Some(first), Some(last)) = (sung.first(), sung.last()) else { continue };
-        let looked: f32 = sung.iter().map(|moment| moments[moment * n + path[*moment]]).sum();
+        let origin = |moment: usize| cleaned.origins[path[moment]];
+        let at_or_after = |next: usize, byte| {
+            (next..n_moments).find(|moment| origin(*moment) >= byte).unwrap_or(n_moments)
+        };
+        let first = at_or_after(next, word.bytes.start);
+        next = at_or_after(first, word.bytes.end);
+        if first == next {
+            continue;
+        }
+        let looked: f32 = (first..next).map(|moment| moments[moment * n + path[moment]]).sum();
         word.time = Some(Time {
-            start: *first as f64 * moment_seconds,
-            end: ((last + 1) as f64 * moment_seconds).min(total_seconds),
-            confidence: (looked / sung.len() as f32).clamp(0.0, 1.0),
+            start: first as f64 * moment_seconds,
+            end: (next as f64 * moment_seconds).min(total_seconds),
+            confidence: (looked / (next - first) as f32).clamp(0.0, 1.0),
         });
     }
     with_guesses(words, total_seconds)
@@ -106,7 +113,7 @@ fn pooled(weights: &[f32], n: usize, n_pool: usize) -> Vec<f32> {
         let sum = |symbol: usize| moments[symbol..].iter().step_by(n).sum::<f32>();
         (0..n).map(|symbol| sum(symbol) / n_moments).collect()
     };
-    weights.chunks(n * n_pool).flat_map(mean).collect()
+    weights.chunks(n.saturating_mul(n_pool)).flat_map(mean).collect()
 }
 
 /// The symbol of each moment on the way that never goes back and gathers the most weight.
@@ -145,14 +152,16 @@ fn path(moments: &[f32], n: usize) -> Vec<usize> {
 /// Words that were not heard share the time between those that were.
 fn with_guesses(words: Vec<Written>, total_seconds: f64) -> Vec<Word> {
     let mut timed: Vec<Word> = Vec::with_capacity(words.len());
+    let mut next_heard = 0;
     for (i, word) in words.iter().enumerate() {
         let before = timed.last().map_or(0.0, |word| word.end_seconds);
+        while next_heard < words.len() && (next_heard < i || words[next_heard].time.is_none()) {
+            next_heard += 1;
+        }
         let time = word.time.unwrap_or_else(|| {
-            let next = words[i..].iter().position(|word| word.time.is_some());
-            let n_guessed = next.unwrap_or(words.len() - i);
-            let after =
-                next.and_then(|n| words[i + n].time).map_or(total_seconds, |time| time.start);
-            let end = before + (after - before).max(0.0) / n_guessed as f64;
+            let next = words.get(next_heard).and_then(|word| word.time);
+            let after = next.map_or(total_seconds, |time| time.start);
+            let end = before + (after - before).max(0.0) / (next_heard - i) as f64;
             Time { start: before, end, confidence: 0.0 }
         });
         timed.push(Word {

@@ -1,11 +1,13 @@
 //! `pack.json`: what a pack says about itself, and whether that makes sense.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Labels;
-use crate::jukebox::{ConditionerConfig, LyricsConfig, LyricsKind, PriorConfig, VqvaeConfig};
+use super::limits::{MAX_SECONDS, prior_problem, vqvae_problem};
+use super::{Labels, PackError, brief, leaves_folder};
+use crate::jukebox::{PriorConfig, VqvaeConfig};
 
 /// The version of `pack.json` that this Encore reads and writes.
 pub const FORMAT_VERSION: u64 = 1;
@@ -81,6 +83,34 @@ pub struct Sampling {
 }
 
 impl Manifest {
+    /// The manifest in a text, if it is one that this Encore can use; `path` is for the messages.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, PackError> {
+        #[derive(Deserialize)]
+        struct AnyVersion {
+            format_version: u64,
+        }
+        let json = |e: serde_json::Error| PackError::Json {
+            path: path.into(),
+            line: e.line(),
+            column: e.column(),
+            problem: brief(without_position(&e.to_string())),
+        };
+        let AnyVersion { format_version } = serde_json::from_slice(text).map_err(json)?;
+        if format_version != FORMAT_VERSION {
+            let (found, supported) = (format_version, FORMAT_VERSION);
+            return Err(PackError::Version { path: path.into(), found, supported });
+        }
+        let manifest: Self = serde_json::from_slice(text).map_err(json)?;
+        let names = manifest.files.keys().map(String::as_str).chain(manifest.weight_files());
+        if let Some(name) = names.into_iter().find(|name| leaves_folder(name)) {
+            return Err(PackError::FileName { path: path.into(), name: brief(name) });
+        }
+        match manifest.problem() {
+            Some(problem) => Err(PackError::Config { path: path.into(), problem: brief(&problem) }),
+            None => Ok(manifest),
+        }
+    }
+
     /// Why this manifest cannot be used, if it cannot. File names are looked at elsewhere.
     pub fn problem(&self) -> Option<String> {
         if self.name.trim().is_empty() {
@@ -188,77 +218,10 @@ impl VqvaeEntry {
     }
 }
 
-/// Why a VQ-VAE of this shape cannot be built, if it cannot.
-pub(super) fn vqvae_problem(config: &VqvaeConfig) -> Option<String> {
-    if let Some(problem) = config.problem() {
-        return Some(problem);
-    }
-    let deepest = config.depth.saturating_mul(config.multipliers.iter().copied().max()?);
-    let widest = config.width.saturating_mul(config.multipliers.iter().copied().max()?);
-    too_large("emb_width", config.emb_width, 1 << 16)
-        .or_else(|| too_large("l_bins", config.l_bins, 1 << 20))
-        .or_else(|| too_large("width times the largest multiplier", widest, 1 << 16))
-        .or_else(|| too_large("depth times the largest multiplier", deepest, 256))
-        .or_else(|| too_large("downs_t", config.downs_t.iter().copied().max()?, 16))
-        .or_else(|| share_problem("m_conv", config.m_conv))
-        .or_else(|| dilation_problem(config.dilation_growth_rate, config.dilation_cycle, deepest))
-}
-
-/// Why a prior of this shape cannot be built, if it cannot.
-pub(super) fn prior_problem(config: &PriorConfig) -> Option<String> {
-    let sizes = too_large("n_ctx", config.n_ctx, 1 << 20)
-        .or_else(|| too_large("l_bins", config.l_bins, 1 << 20))
-        .or_else(|| stack_problem(config.width, config.depth, config.m_attn, config.m_mlp))
-        .or_else(|| config.lyrics.as_ref().and_then(lyrics_problem))
-        .or_else(|| config.conditioner.as_ref().and_then(conditioner_problem))
-        .or_else(|| config.problem());
-    sizes.or_else(|| {
-        let labels = config.labels.as_ref()?;
-        let (min, max) = (labels.min_duration_seconds, labels.max_duration_seconds);
-        if !(min.is_finite() && max.is_finite() && 0.0 <= min && min < max) {
-            return Some(format!("songs last from {min} to {max} seconds"));
-        }
-        let tables = [labels.artist_bins, labels.genre_bins, labels.t_bins];
-        if tables.contains(&0) {
-            return Some("a label table of 0 rows".into());
-        }
-        too_large("a label table", tables.into_iter().max()?, 1 << 20)
-    })
-}
-
-fn lyrics_problem(lyrics: &LyricsConfig) -> Option<String> {
-    let sizes = too_large("lyrics.n_tokens", lyrics.n_tokens, 1 << 20)
-        .or_else(|| too_large("lyrics.n_vocab", lyrics.n_vocab, 1 << 16));
-    sizes.or_else(|| match &lyrics.kind {
-        LyricsKind::SingleSequence => None,
-        LyricsKind::SeparateEncoder(encoder) => {
-            stack_problem(encoder.width, encoder.depth, encoder.m_attn, encoder.m_mlp)
-                .map(|problem| format!("the lyric encoder's {problem}"))
-        }
-    })
-}
-
-fn conditioner_problem(conditioner: &ConditionerConfig) -> Option<String> {
-    let ConditionerConfig { dilation_growth_rate, dilation_cycle, .. } = *conditioner;
-    let sizes = too_large("width", conditioner.width, 1 << 16)
-        .or_else(|| too_large("depth", conditioner.depth, 256))
-        .or_else(|| too_large("downs_t", conditioner.downs_t, 16))
-        .or_else(|| too_large("l_bins", conditioner.l_bins, 1 << 20))
-        .or_else(|| share_problem("m_conv", conditioner.m_conv))
-        .or_else(|| dilation_problem(dilation_growth_rate, dilation_cycle, conditioner.depth));
-    sizes.map(|problem| format!("the conditioner's {problem}"))
-}
-
-fn stack_problem(width: usize, depth: usize, m_attn: f64, m_mlp: f64) -> Option<String> {
-    too_large("width", width, 1 << 16)
-        .or_else(|| too_large("depth", depth, 1024))
-        .or_else(|| share_problem("m_attn", m_attn))
-        .or_else(|| share_problem("m_mlp", m_mlp))
-}
-
 impl Sampling {
     fn problem(&self) -> Option<String> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
+        let duration = |x: f64| x > 0.0 && x <= MAX_SECONDS;
         let share = |x: f64| x > 0.0 && x <= 1.0;
         if !positive(self.temperature) {
             Some(format!("temperature is {} (above 0)", self.temperature))
@@ -266,9 +229,9 @@ impl Sampling {
             Some(format!("top_p is {p} (above 0, at most 1)"))
         } else if self.top_k == Some(0) {
             Some("top_k is 0 (at least 1)".into())
-        } else if !positive(self.prime_seconds) || !positive(self.total_seconds) {
+        } else if !duration(self.prime_seconds) || !duration(self.total_seconds) {
             Some(format!(
-                "prime_seconds is {} and total_seconds {} (both above 0)",
+                "prime_seconds is {} and total_seconds {} (both above 0, at most {MAX_SECONDS})",
                 self.prime_seconds, self.total_seconds
             ))
         } else if !share(self.hop_fraction) {
@@ -279,22 +242,7 @@ impl Sampling {
     }
 }
 
-/// Sizes are bounded so that a wrong digit is a message and not an attempt to allocate everything.
-fn too_large(what: &str, value: usize, limit: usize) -> Option<String> {
-    (value > limit).then(|| format!("{what} is {value} (at most {limit})"))
-}
-
-fn share_problem(what: &str, share: f64) -> Option<String> {
-    let sound = share > 0.0 && share <= 16.0;
-    (!sound).then(|| format!("{what} is {share} (above 0, at most 16)"))
-}
-
-fn dilation_problem(growth: usize, cycle: Option<usize>, deepest: usize) -> Option<String> {
-    if cycle == Some(0) {
-        return Some("dilation_cycle is 0".into());
-    }
-    let n_powers = deepest.min(cycle.unwrap_or(deepest)) as u32;
-    let largest = growth.checked_pow(n_powers.saturating_sub(1));
-    let sound = largest.is_some_and(|dilation| dilation <= 1 << 20);
-    (!sound).then(|| format!("dilations grow beyond {} in {n_powers} blocks", 1 << 20))
+/// serde's message without its " at line 3 column 7", which is said elsewhere.
+fn without_position(message: &str) -> &str {
+    message.rfind(" at line ").map_or(message, |end| &message[..end])
 }

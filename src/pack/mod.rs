@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_nn::VarBuilder;
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub mod checkpoint;
@@ -23,6 +22,7 @@ pub mod convert;
 mod error;
 pub mod hf;
 pub mod labels;
+mod limits;
 mod manifest;
 mod memory;
 mod opened;
@@ -44,9 +44,14 @@ use checkpoint::{Checkpoint, CheckpointError, Model};
 use crate::jukebox::weights::Weights;
 use crate::jukebox::{JukeboxError, Prior, PriorConfig, Vqvae};
 use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
+use source::read_small;
 
 /// The file that makes a folder a pack.
 pub const MANIFEST_FILE: &str = "pack.json";
+/// Longest manifest, in bytes: some five times what the longest label tables need.
+const MAX_MANIFEST_BYTES: u64 = 2 << 20;
+/// Longest part of a message that a file may fill, in characters.
+const MAX_MESSAGE: usize = 300;
 
 /// An opened pack: its manifest made sense and its files had the right sizes.
 #[derive(Debug, Clone)]
@@ -67,13 +72,17 @@ impl Pack {
         if dir.exists() && !path.exists() {
             return Self::open_checkpoints(dir);
         }
-        let text = fs::read(&path).map_err(|source| match source.kind() {
+        let text = read_small(&path, MAX_MANIFEST_BYTES).map_err(|source| match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 PackError::NotAPack { path: dir.into() }
             }
             _ => PackError::Io { path: path.clone(), source },
         })?;
-        let manifest = parse(&path, &text)?;
+        let text = text.ok_or_else(|| {
+            let problem = format!("it has more than {MAX_MANIFEST_BYTES} bytes");
+            PackError::Config { path: path.clone(), problem }
+        })?;
+        let manifest = Manifest::parse(&path, &text)?;
         let pack = Self { dir: dir.into(), manifest, model: None };
         for (file, stated) in &pack.manifest.files {
             let path = pack.dir.join(file);
@@ -87,8 +96,13 @@ impl Pack {
             CheckpointError::NoModel { path } => PackError::NotAPack { path },
             e => e.into(),
         })?;
+        Self::from_model(model)
+    }
+
+    /// Checkpoints that are open already, as a pack; label tables are looked for beside them.
+    pub fn from_model(model: Model) -> Result<Self, PackError> {
         let manifest = opened::manifest(&model)?;
-        Ok(Self { dir: path.into(), manifest, model: Some(model.into()) })
+        Ok(Self { dir: model.path.clone(), manifest, model: Some(model.into()) })
     }
 
     /// Whether this is a pack, whose files' hashes are known, and not a folder of checkpoints.
@@ -260,34 +274,6 @@ impl Pack {
     }
 }
 
-/// The manifest, if it is one that this Encore can use.
-fn parse(path: &Path, text: &[u8]) -> Result<Manifest, PackError> {
-    #[derive(Deserialize)]
-    struct AnyVersion {
-        format_version: u64,
-    }
-    let json = |e: serde_json::Error| PackError::Json {
-        path: path.into(),
-        line: e.line(),
-        column: e.column(),
-        problem: without_position(&e),
-    };
-    let AnyVersion { format_version } = serde_json::from_slice(text).map_err(json)?;
-    if format_version != FORMAT_VERSION {
-        let (found, supported) = (format_version, FORMAT_VERSION);
-        return Err(PackError::Version { path: path.into(), found, supported });
-    }
-    let manifest: Manifest = serde_json::from_slice(text).map_err(json)?;
-    let names = manifest.files.keys().map(String::as_str).chain(manifest.weight_files());
-    if let Some(name) = names.into_iter().find(|name| leaves_folder(name)) {
-        return Err(PackError::FileName { path: path.into(), name: name.into() });
-    }
-    match manifest.problem() {
-        Some(problem) => Err(PackError::Config { path: path.into(), problem }),
-        None => Ok(manifest),
-    }
-}
-
 /// Whether a name could mean something else than a file in the pack's folder, on any system.
 fn leaves_folder(name: &str) -> bool {
     name.is_empty()
@@ -297,13 +283,17 @@ fn leaves_folder(name: &str) -> bool {
         || name.contains(char::is_control)
 }
 
-/// serde's message without its " at line 3 column 7", which is said elsewhere.
-fn without_position(e: &serde_json::Error) -> String {
-    let message = e.to_string();
-    match message.rfind(" at line ") {
-        Some(end) => message[..end].to_owned(),
-        None => message,
+/// A message that repeats what a file says, as one line of bearable length: both of its ends.
+fn brief(message: &str) -> String {
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let n_left_out = message.chars().count().saturating_sub(MAX_MESSAGE);
+    if n_left_out == 0 {
+        return message.chars().map(plain).collect();
     }
+    let n_start = MAX_MESSAGE / 2;
+    let start = message.chars().take(n_start).map(plain);
+    let end = message.chars().skip(n_start + n_left_out).map(plain);
+    start.chain(std::iter::once('…')).chain(end).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

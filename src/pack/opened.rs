@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::checkpoint::{Checkpoint, CheckpointError, Model};
 use super::manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
-use super::{hex, tables};
+use super::{brief, hex, tables};
 
 /// The licence of the released weights, which are recognised by their shapes.
 const RELEASED_LICENCE: &str = "OpenAI Noncommercial Use License";
@@ -26,7 +26,8 @@ const SAMPLE_BYTES: u64 = 4096;
 /// When there is no VQ-VAE, or the networks do not go together.
 pub fn manifest(model: &Model) -> Result<Manifest, CheckpointError> {
     let path = &model.path;
-    let unusable = |problem: String| CheckpointError::Config { path: path.clone(), problem };
+    let unusable =
+        |problem: String| CheckpointError::Config { path: path.clone(), problem: brief(&problem) };
     let Some(vqvae) = &model.vqvae else {
         let problem = "there is no VQ-VAE; put vqvae.pth.tar beside the priors";
         return Err(unusable(problem.into()));

@@ -25,12 +25,9 @@ enum Bytes {
 impl Source {
     /// Opens a file; its length is taken now, and reading beyond it fails.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"));
-        }
-        Ok(Self { path: path.into(), len: metadata.len(), bytes: Bytes::File(Mutex::new(file)) })
+        let file = open_file(path)?;
+        let len = file.metadata()?.len();
+        Ok(Self { path: path.into(), len, bytes: Bytes::File(Mutex::new(file)) })
     }
 
     /// The same over bytes that are in memory; `path` is only for messages.
@@ -69,6 +66,21 @@ impl Source {
             }
         }
     }
+}
+
+/// All bytes of a file that is small by its nature; nothing if it has more than `limit`.
+pub fn read_small(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    open_file(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}
+
+/// Opens what is a file. Looks first, because opening a pipe waits for somebody to write into it.
+fn open_file(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"));
+    }
+    File::open(path)
 }
 
 impl fmt::Debug for Source {

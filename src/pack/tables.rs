@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{CheckpointError, Model, read_json};
+use super::checkpoint::{CheckpointError, MAX_JSON_BYTES, Model, read_json};
 use super::{LabelRule, Labels};
 use crate::jukebox::PriorConfig;
 
@@ -56,7 +56,7 @@ fn table(folder: &Path, rule: LabelRule) -> Result<Labels, CheckpointError> {
 
 /// The names of one version in a vocabulary that holds both.
 fn vocabulary(path: PathBuf, rule: LabelRule) -> Result<Vec<(String, u32)>, CheckpointError> {
-    let ids: BTreeMap<String, u32> = read_json(&path)?;
+    let ids: BTreeMap<String, u32> = read_json(&path, MAX_JSON_BYTES)?;
     let mut names: Vec<_> = ids
         .into_iter()
         .filter_map(|(name, id)| match (rule, name.strip_suffix(V2_SUFFIX)) {

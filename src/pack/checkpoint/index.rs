@@ -6,11 +6,12 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Checkpoint, CheckpointError};
-use crate::pack::leaves_folder;
+use crate::pack::source::read_small;
+use crate::pack::{brief, leaves_folder};
 
-/// Largest JSON file beside the weights, and most shards.
-pub const MAX_JSON_BYTES: u64 = 8 << 20;
-const MAX_SHARDS: usize = 512;
+/// Largest JSON file of names, some five times the largest that any model needs, and most shards.
+pub const MAX_JSON_BYTES: u64 = 2 << 20;
+const MAX_SHARDS: usize = 128;
 
 #[derive(Deserialize)]
 struct Index {
@@ -19,8 +20,8 @@ struct Index {
 
 /// Opens the shards that the index at `path` lists, which lie beside it.
 pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
-    let bad = |problem: String| CheckpointError::Json { path: path.into(), problem };
-    let Index { weight_map } = read_json(path)?;
+    let bad = |problem: String| bad_json(path, &problem);
+    let Index { weight_map } = read_json(path, MAX_JSON_BYTES)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut whole = Checkpoint {
         path: path.into(),
@@ -54,14 +55,25 @@ pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
     Ok(whole)
 }
 
-/// A JSON file beside the weights.
-pub fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, CheckpointError> {
-    let refused = |source| CheckpointError::Io { path: path.into(), source };
-    let bad = |problem: String| CheckpointError::Json { path: path.into(), problem };
-    let n_bytes = std::fs::metadata(path).map_err(refused)?.len();
-    if n_bytes > MAX_JSON_BYTES {
-        return Err(bad(format!("it has {n_bytes} bytes (at most {MAX_JSON_BYTES})")));
-    }
-    let text = std::fs::read(path).map_err(refused)?;
-    serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))
+/// A JSON file beside the weights, of at most `limit` bytes.
+pub fn read_json<T: for<'de> Deserialize<'de>>(
+    path: &Path,
+    limit: u64,
+) -> Result<T, CheckpointError> {
+    let text = read_small(path, limit)
+        .map_err(|source| CheckpointError::Io { path: path.into(), source })?
+        .ok_or_else(|| bad_json(path, &format!("it has more than {limit} bytes")))?;
+    parse_json(path, &text)
+}
+
+/// The same of a text that was read already; `path` is for the messages.
+pub fn parse_json<'de, T: Deserialize<'de>>(
+    path: &Path,
+    text: &'de [u8],
+) -> Result<T, CheckpointError> {
+    serde_json::from_slice(text).map_err(|e| bad_json(path, &e.to_string()))
+}
+
+fn bad_json(path: &Path, problem: &str) -> CheckpointError {
+    CheckpointError::Json { path: path.into(), problem: brief(problem) }
 }

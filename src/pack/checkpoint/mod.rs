@@ -26,13 +26,15 @@ use candle_core::{Device, Tensor};
 use serde_json::{Map, Value as Json};
 
 pub use error::CheckpointError;
-pub(in crate::pack) use index::read_json;
+pub(in crate::pack) use index::{MAX_JSON_BYTES, read_json};
 pub use matrices::{ints_dtype, quantised_shapes, scale_name};
 pub use model::{Model, Network};
 pub use numbers::{Stored, for_each_f32};
 pub use places::Layout;
+pub use recognise::HfConfig;
 pub use weights::{all_weights, weights};
 
+use super::brief;
 use super::pickle::{Dtype, Pickle};
 use super::source::Source;
 use places::Place;
@@ -40,7 +42,7 @@ use places::Place;
 /// Longest name of a tensor.
 const MAX_NAME: usize = 512;
 /// A tensor may repeat its storage's numbers (stride 0) up to this many bytes.
-const MAX_REPEATED_BYTES: u64 = 64 << 20;
+const MAX_REPEATED_BYTES: u64 = 8 << 20;
 /// Bytes of a tensor that are handed over at once; whole numbers of every type.
 const PART_BYTES: u64 = 1 << 20;
 
@@ -172,8 +174,11 @@ impl Checkpoint {
             return bytes.chunks(PART_BYTES as usize).try_for_each(|part| take(part, dtype));
         }
         let n_bytes = layout.n_bytes();
+        if n_bytes == 0 {
+            return Ok(()); // then nothing says that its offset makes sense
+        }
         let mut buffer = vec![0; n_bytes.min(PART_BYTES) as usize];
-        let start = layout.place.start + layout.offset * layout.dtype.size();
+        let start = layout.start();
         let mut n_done = 0;
         while n_done < n_bytes {
             let n = (n_bytes - n_done).min(PART_BYTES);
@@ -266,6 +271,7 @@ impl Checkpoint {
         let mut latest = BTreeMap::new(); // of two items with the same key the later counts
         for (name, value) in weights {
             if let (Some(name), Some(tensor)) = (name.as_str(), value.as_tensor()) {
+                self.check_name(name)?; // before it is compared with all others
                 latest.insert(name, tensor);
             }
         }
@@ -286,13 +292,11 @@ impl Checkpoint {
     /// Notes a tensor under its name without the prefix of a wrapped model.
     fn add(&mut self, name: &str, source: usize, layout: Layout) -> Result<(), CheckpointError> {
         let name = name.strip_prefix("module.").unwrap_or(name);
+        self.check_name(name)?;
         let refused = |problem: String| {
-            let name = name.chars().take(MAX_NAME).collect();
-            Err(CheckpointError::Tensor { path: self.path.clone(), name, problem })
+            let (path, name) = (self.path.clone(), name.into());
+            Err(CheckpointError::Tensor { path, name, problem })
         };
-        if name.len() > MAX_NAME {
-            return refused(format!("has a name of {} bytes (at most {MAX_NAME})", name.len()));
-        }
         if layout.n_bytes() > layout.place.n_bytes.max(MAX_REPEATED_BYTES) {
             return refused(format!(
                 "repeats the {} bytes of its storage to {}",
@@ -305,6 +309,14 @@ impl Checkpoint {
         }
         self.tensors.insert(name.into(), (source, layout));
         Ok(())
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), CheckpointError> {
+        if name.len() <= MAX_NAME {
+            return Ok(());
+        }
+        let problem = format!("has a name of {} bytes (at most {MAX_NAME})", name.len());
+        Err(CheckpointError::Tensor { path: self.path.clone(), name: brief(name), problem })
     }
 }
 

@@ -61,30 +61,33 @@ impl Model {
     /// # Errors
     /// When a file is damaged, a tensor missing or misshapen, or something is told nowhere.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
-        let mut model = Self {
-            path: path.into(),
-            vqvae: None,
-            levels_present: Vec::new(),
-            priors: Vec::new(),
-            sample_rate: recognise::SAMPLE_RATE,
-            hop_fraction: None,
-        };
         if path.is_dir() {
+            let mut model = Self::empty(path);
             model.open_folder(path)?;
-        } else {
-            let config = path.with_file_name("config.json");
-            let checkpoint = match path.extension().is_some_and(|e| e == "json") {
-                true => Checkpoint::open_sharded(path)?,
-                false => Checkpoint::open(path)?,
-            };
-            match is_vqvae(&checkpoint) || is_prior(&checkpoint) || !config.is_file() {
-                true => model.take(checkpoint)?,
-                false => model.take_hf(&HfConfig::open(&config)?, &checkpoint)?,
-            }
+            return model.checked();
         }
-        model.priors.sort_by_key(|prior| prior.config.level);
-        model.check()?;
-        Ok(model)
+        let config = path.with_file_name("config.json");
+        let checkpoint = match path.extension().is_some_and(|e| e == "json") {
+            true => Checkpoint::open_sharded(path)?,
+            false => Checkpoint::open(path)?,
+        };
+        match is_vqvae(&checkpoint) || is_prior(&checkpoint) || !config.is_file() {
+            true => Self::from_checkpoint(checkpoint, None),
+            false => Self::from_checkpoint(checkpoint, Some(&HfConfig::open(&config)?)),
+        }
+    }
+
+    /// The same of a single checkpoint that is open already; Hugging Face's come with a config.
+    pub fn from_checkpoint(
+        checkpoint: Checkpoint,
+        config: Option<&HfConfig>,
+    ) -> Result<Self, CheckpointError> {
+        let mut model = Self::empty(checkpoint.path());
+        match config {
+            None => model.take(checkpoint)?,
+            Some(config) => model.take_hf(config, &checkpoint)?,
+        }
+        model.checked()
     }
 
     /// The prior that writes `level`.
@@ -95,6 +98,17 @@ impl Model {
     /// Name of the released model that this is, as far as its coarsest prior shows.
     pub fn released(&self) -> Option<&'static str> {
         self.priors.last().and_then(|prior| prior.released)
+    }
+
+    fn empty(path: &Path) -> Self {
+        Self {
+            path: path.into(),
+            vqvae: None,
+            levels_present: Vec::new(),
+            priors: Vec::new(),
+            sample_rate: recognise::SAMPLE_RATE,
+            hop_fraction: None,
+        }
     }
 
     fn open_folder(&mut self, folder: &Path) -> Result<(), CheckpointError> {
@@ -217,8 +231,9 @@ impl Model {
         Ok(())
     }
 
-    /// Whether every tensor is there in the shape that the configs call for.
-    fn check(&self) -> Result<(), CheckpointError> {
+    /// Itself in order, if every tensor is there in the shape that the configs call for.
+    fn checked(mut self) -> Result<Self, CheckpointError> {
+        self.priors.sort_by_key(|prior| prior.config.level);
         if let Some(vqvae) = &self.vqvae {
             let tensors = vqvae_tensors(&vqvae.config, &self.levels_present);
             check_shapes(&vqvae.checkpoint, &tensors, "VQ-VAE")?;
@@ -226,7 +241,7 @@ impl Model {
         for prior in &self.priors {
             check_shapes(&prior.checkpoint, &prior_tensors(&prior.config), "prior")?;
         }
-        Ok(())
+        Ok(self)
     }
 }
 

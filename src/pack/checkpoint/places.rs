@@ -48,6 +48,11 @@ impl Layout {
         let mut axes = self.shape.iter().zip(&self.strides).zip(&expected);
         self.n_values() == 0 || axes.all(|((n, stride), expected)| *n == 1 || stride == expected)
     }
+
+    /// Byte of the file at which its first number lies; it has one.
+    pub fn start(&self) -> u64 {
+        self.place.start + self.offset * self.dtype.size()
+    }
 }
 
 fn contiguous_strides(shape: &[usize]) -> Vec<u64> {

@@ -13,13 +13,12 @@ const WINDOW_BYTES: u64 = 1 << 16;
 /// Beyond `out` this takes one small window, whatever the strides: the file is gone through in the
 /// order in which the numbers lie there, and each goes to its place.
 pub fn read(source: &Source, layout: &Layout, out: &mut Vec<u8>) -> io::Result<()> {
-    let size = layout.dtype.size();
     out.clear();
     out.resize(layout.n_bytes() as usize, 0);
     if layout.n_values() == 0 {
         return Ok(());
     }
-    let start = layout.place.start + layout.offset * size;
+    let start = layout.start();
     if layout.is_contiguous() {
         return source.read_exact_at(start, out);
     }
@@ -37,7 +36,9 @@ fn scatter(source: &Source, layout: &Layout, start: u64, out: &mut [u8]) -> io::
     let size = layout.dtype.size() as usize;
     let mut axes = Vec::new();
     let mut step_out = size as u64;
-    for (n, stride) in layout.shape.iter().zip(&layout.strides).rev() {
+    // an axis of length 1 is never stepped along, whatever its stride says
+    let steps = layout.shape.iter().zip(&layout.strides).filter(|(n, _)| **n > 1);
+    for (n, stride) in steps.rev() {
         axes.push(Axis { n: *n, step_in: stride * size as u64, step_out });
         step_out *= *n as u64;
     }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::error::CheckpointError;
 use super::places::Place;
+use crate::pack::brief;
 use crate::pack::pickle::{self, Input, Limits, Pickle};
 use crate::pack::source::Source;
 
@@ -18,8 +19,8 @@ const LOCATOR_64: u32 = 0x0706_4b50;
 /// Bytes of the end record, and of the longest comment after it.
 const END_BYTES: u64 = 22;
 const MAX_COMMENT: u64 = 65_535;
-/// Largest directory; the largest released model needs a hundredth of it.
-const MAX_DIRECTORY: u64 = 16 << 20;
+/// Largest directory; the largest released model needs a fiftieth of it.
+const MAX_DIRECTORY: u64 = 8 << 20;
 const MAX_ENTRIES: u64 = 1 << 16;
 
 /// Whether a file that begins like this is a zip file.
@@ -30,7 +31,8 @@ pub fn is_zip(first: &[u8]) -> bool {
 /// What the file describes, and where each storage of it lies.
 pub fn open(source: &Source) -> Result<(Pickle, Vec<Place>), CheckpointError> {
     let path = source.path();
-    let bad = |problem: String| CheckpointError::Zip { path: path.into(), problem };
+    let bad =
+        |problem: String| CheckpointError::Zip { path: path.into(), problem: brief(&problem) };
     let entries = entries(source).map_err(bad)?;
     let mut pickles = entries.keys().filter(|name| {
         name.strip_suffix("data.pkl").is_some_and(|root| root.is_empty() || root.ends_with('/'))

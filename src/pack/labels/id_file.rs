@@ -1,11 +1,13 @@
 //! The files that give the released models their artists and genres: one `name;id` per line.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// Longest file, in bytes: some fifty times the longest that was released.
-const MAX_BYTES: u64 = 16 << 20;
+use crate::pack::source::read_small;
+
+/// Longest file, in bytes, and most names in one: some ten times the longest that was released.
+const MAX_BYTES: u64 = 4 << 20;
+const MAX_NAMES: usize = 1 << 17;
 /// Largest id, so that a wrong digit is a message and not a table that fills the memory.
 pub const MAX_ID: u32 = (1 << 20) - 1;
 /// Characters of a line that a message repeats.
@@ -21,6 +23,9 @@ pub enum IdFileError {
     /// Not a table of names.
     #[error("{path:?} is longer than {MAX_BYTES} bytes, which no table of names is")]
     TooLong { path: PathBuf },
+
+    #[error("{path:?} has more than {MAX_NAMES} names, which no table has")]
+    TooMany { path: PathBuf },
 
     /// Some other encoding, or no text at all.
     #[error("{path:?}, line {line}: not UTF-8 text; download the file again")]
@@ -42,26 +47,30 @@ pub enum IdFileError {
 /// The names of a file with their ids, in its order, in lower case. A name may come again: the last one
 /// counts. Blank lines are passed over.
 pub fn read(path: &Path) -> Result<Vec<(String, u32)>, IdFileError> {
-    let refused = |source| IdFileError::Io { path: path.into(), source };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(refused)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(refused)?;
-    if MAX_BYTES < bytes.len() as u64 {
-        return Err(IdFileError::TooLong { path: path.into() });
-    }
-    let text = std::str::from_utf8(&bytes).map_err(|e| {
+    let bytes = read_small(path, MAX_BYTES)
+        .map_err(|source| IdFileError::Io { path: path.into(), source })?
+        .ok_or_else(|| IdFileError::TooLong { path: path.into() })?;
+    from_bytes(path, &bytes)
+}
+
+/// The same of a file that was read already; `path` is for the messages.
+pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Vec<(String, u32)>, IdFileError> {
+    let text = std::str::from_utf8(bytes).map_err(|e| {
         let line = 1 + bytes[..e.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
         IdFileError::NotText { path: path.into(), line }
     })?;
     parse(path, text)
 }
 
-/// The same of a text that was read already; `path` is for the messages.
-pub fn parse(path: &Path, text: &str) -> Result<Vec<(String, u32)>, IdFileError> {
+fn parse(path: &Path, text: &str) -> Result<Vec<(String, u32)>, IdFileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let lines = lines.take(MAX_NAMES + 1);
     let names: Vec<_> =
         lines.map(|(i, line)| pair(path, i + 1, line.trim())).collect::<Result<_, _>>()?;
+    if names.len() > MAX_NAMES {
+        return Err(IdFileError::TooMany { path: path.into() });
+    }
     if names.is_empty() {
         return Err(IdFileError::Empty { path: path.into() });
     }

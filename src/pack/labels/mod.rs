@@ -3,7 +3,7 @@
 //! The released models come with two pairs of tables and a rule of looking names up for each; packs of
 //! our own say `plain`. Whatever the rule, id 0 is the unknown artist or genre.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -95,11 +95,22 @@ impl Labels {
                 return Some(format!("{name:?} is another name of {id}, which is no id"));
             }
         }
+        // all names at once: to look each of them up in a table would take the square of its length
+        let [artists, genres] = tables.map(|(names, more)| self.keys(names, more));
         self.genre_of_artist.iter().find_map(|(artist, genre)| {
-            let unknown = [self.artist_id(artist).err(), self.genre_id(genre).err()];
-            let unknown = unknown.into_iter().flatten().next()?;
-            Some(format!("genre_of_artist names an unknown {}: {:?}", unknown.kind, unknown.name))
+            let (kind, name) = match artists.contains(&self.rule.artist_key(artist)) {
+                false => ("artist", artist),
+                true if genres.contains(&self.rule.artist_key(genre)) => return None,
+                true => ("genre", genre),
+            };
+            Some(format!("genre_of_artist names an unknown {kind}: {name:?}"))
         })
+    }
+
+    /// All that `id` finds in a table.
+    fn keys(&self, names: &[String], more: &BTreeMap<String, u32>) -> HashSet<String> {
+        let named = names.iter().filter(|name| !name.is_empty()).map(|name| name.to_lowercase());
+        named.chain(more.keys().cloned()).collect()
     }
 
     fn id(&self, names: &[String], more: &BTreeMap<String, u32>, key: &str) -> Option<u32> {

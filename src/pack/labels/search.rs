@@ -16,6 +16,8 @@ pub struct UnknownLabel {
 
 /// Names that a suggestion may list.
 const MAX_SUGGESTIONS: usize = 3;
+/// Longest names that are compared letter by letter, which takes the product of their lengths, in bytes.
+const MAX_COMPARED: usize = 256;
 /// Similarity (Jaro–Winkler, 0 to 1) from which a name is worth suggesting.
 const CLOSE_ENOUGH: f64 = 0.78;
 
@@ -49,8 +51,12 @@ impl Labels {
         if !containing.is_empty() {
             return containing;
         }
+        if query.len() > MAX_COMPARED {
+            return Vec::new();
+        }
         let likeness = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &query);
         let mut close: Vec<_> = numbered()
+            .filter(|(_, name)| name.len() <= MAX_COMPARED)
             .map(|(id, name)| (likeness(name), id, name))
             .filter(|(likeness, ..)| *likeness >= CLOSE_ENOUGH)
             .collect();

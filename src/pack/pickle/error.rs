@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::pack::brief;
+
 /// Why a pickle could not be read, and the offset in the file at which that showed.
 #[derive(Debug, thiserror::Error)]
 #[error("at byte {offset}: {problem}")]
@@ -39,6 +41,10 @@ pub enum Problem {
 
 impl Problem {
     pub(super) fn at(self, offset: u64) -> PickleError {
-        PickleError { offset, problem: self }
+        let problem = match self {
+            Self::Malformed(problem) => Self::Malformed(brief(&problem)),
+            problem => problem,
+        };
+        PickleError { offset, problem }
     }
 }

@@ -8,6 +8,8 @@ use super::table::{Id, Node, Object, Storage, Table, TensorRef};
 const MAX_AXES: usize = 8;
 /// Most numbers in a tensor.
 const MAX_VALUES: u64 = 1 << 40;
+/// Longest name of a storage; PyTorch's are numbers.
+const MAX_KEY_BYTES: u64 = 512;
 
 /// What a persistent id stands for: a storage, or a module's source code, which is passed over.
 pub fn persistent(table: &mut Table, named: Id) -> Result<Node, Problem> {
@@ -31,7 +33,7 @@ pub fn persistent(table: &mut Table, named: Id) -> Result<Node, Problem> {
             let (n_bytes, n_elements) = n_bytes
                 .zip(n_elements)
                 .ok_or_else(|| Problem::Malformed(format!("storage {key:?} has {n} elements")))?;
-            let whole = Storage { key: key.to_string(), n_bytes, dtype, view_of: None };
+            let whole = Storage { key: name_of(key)?, n_bytes, dtype, view_of: None };
             let storage = match node(5) {
                 Some(Node::Tuple(view)) => {
                     let view = view_of(table, &whole, n_elements, view)?;
@@ -67,12 +69,22 @@ fn view_of(
     let inside = |offset: u64, n: u64| offset.checked_add(n).is_some_and(|end| end <= n_elements);
     match (offset, n) {
         (Ok(offset), Ok(n)) if inside(offset, n) => Ok(Storage {
-            key: key.to_string(),
+            key: name_of(key)?,
             n_bytes: n * whole.dtype.size(),
             dtype: whole.dtype,
             view_of: Some((whole.key.clone(), offset * whole.dtype.size())),
         }),
         _ => Err(malformed("a view reaches beyond its storage")),
+    }
+}
+
+/// A storage's name. Short, because every mention of a storage compares it.
+fn name_of(key: &str) -> Result<String, Problem> {
+    match key.len() as u64 {
+        ..=MAX_KEY_BYTES => Ok(key.to_owned()),
+        found => {
+            Err(Problem::TooMuch { what: "bytes of a storage's name", found, limit: MAX_KEY_BYTES })
+        }
     }
 }
 
@@ -121,17 +133,38 @@ pub fn tensor(table: &Table, arguments: &[Id], dtype: Option<Dtype>) -> Result<N
     let last = shape.iter().zip(&strides).try_fold(offset, |last, (n, stride)| {
         last.checked_add(n.saturating_sub(1).checked_mul(*stride)?)
     });
-    let n_values = shape.iter().try_fold(1u64, |n, size| n.checked_mul(*size));
+    // an axis of none counts as one here, so that whatever is computed with a shape has a limit
+    let n_values = shape.iter().try_fold(1u64, |n, size| n.checked_mul((*size).max(1)));
     let end = last.and_then(|last| last.checked_add(1)?.checked_mul(dtype.size()));
-    let fits = n_values == Some(0) || end.is_some_and(|end| end <= *n_bytes);
+    let fits = shape.contains(&0) || end.is_some_and(|end| end <= *n_bytes);
     if !fits || n_values.is_none_or(|n| n > MAX_VALUES) {
         return Err(Problem::Malformed(format!(
             "a tensor of shape {shape:?} and strides {strides:?} at element {offset} does not lie \
              in its storage {key:?}, which has {n_bytes} bytes"
         )));
     }
+    if !lies_in_order(&shape, &strides) {
+        return Err(Problem::Malformed(format!(
+            "a tensor of shape {shape:?} goes over its storage {key:?} again and again with strides \
+             {strides:?}"
+        )));
+    }
     let shape = shape.into_iter().map(|n| n as usize).collect();
     Ok(Node::Tensor(TensorRef { storage: *storage as usize, dtype, offset, shape, strides }.into()))
+}
+
+/// Whether its numbers, but for repeated ones, can be read from first to last without going back. All
+/// that slicing, transposing and expanding make can be.
+fn lies_in_order(shape: &[u64], strides: &[u64]) -> bool {
+    let axes = shape.iter().zip(strides).filter(|(n, stride)| **n > 1 && **stride > 0);
+    let mut axes: Vec<_> = axes.collect();
+    axes.sort_by_key(|(_, stride)| **stride);
+    let mut reach = 0u64; // of the axes inside
+    axes.into_iter().all(|(n, stride)| {
+        let is_beyond = *stride > reach;
+        reach = reach.saturating_add(stride.saturating_mul(n - 1));
+        is_beyond
+    })
 }
 
 /// A size or strides: few integers, none below 0.

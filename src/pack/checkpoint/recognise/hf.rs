@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::super::CheckpointError;
-use super::super::index::read_json;
+use super::super::index::{parse_json, read_json};
 use super::hps::{blocks, share, size, sizes, truth};
 use super::released;
 use super::shapes::hop;
 use super::told::{ToldPrior, ToldVqvae};
+use crate::pack::brief;
 
 /// A config of a whole model, of a VQ-VAE or of a prior.
 #[derive(Debug, Clone)]
@@ -23,12 +24,19 @@ pub struct HfConfig {
 
 /// Values of the whole model that replace those of its priors.
 const SHARED: [&str; 4] = ["sampling_rate", "timing_dims", "min_duration", "max_duration"];
+/// Longest file, in bytes: some twenty times the longest of a released model.
+const MAX_BYTES: u64 = 256 << 10;
 /// Most priors of a model.
 const MAX_PRIORS: usize = 8;
 
 impl HfConfig {
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
-        Ok(Self { path: path.into(), root: read_json(path)? })
+        Ok(Self { path: path.into(), root: read_json(path, MAX_BYTES)? })
+    }
+
+    /// The same of a text that was read already; `path` is for the messages.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self, CheckpointError> {
+        Ok(Self { path: path.into(), root: parse_json(path, text)? })
     }
 
     /// Whether it describes a VQ-VAE and its priors together.
@@ -102,7 +110,8 @@ impl HfConfig {
         let downs = sizes(config, "res_downs_t");
         let strides = sizes(config, "res_strides_t");
         let n_levels = downs.as_ref().map_or(released::DOWNS_T.len(), Vec::len);
-        let level = size(config, "level").and_then(|level| n_levels.checked_sub(level + 1));
+        let level =
+            size(config, "level").and_then(|level| n_levels.checked_sub(level)?.checked_sub(1));
         let hop = level.zip(downs.zip(strides));
         Ok(ToldPrior {
             level,
@@ -148,7 +157,7 @@ impl HfConfig {
             "large_separated_enc_dec_w_lyrics" => 10,
             "enc_dec_with_lyrics" => 12,
             _ => {
-                let problem = format!("attention_pattern {pattern:?} is unknown");
+                let problem = brief(&format!("attention_pattern {pattern:?} is unknown"));
                 return Err(CheckpointError::Json { path: self.path.clone(), problem });
             }
         }))

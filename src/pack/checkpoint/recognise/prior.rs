@@ -96,7 +96,7 @@ pub fn prior(
         conditioner,
     };
     missing.or_else_missing(path)?;
-    match crate::pack::manifest::prior_problem(&config) {
+    match crate::pack::limits::prior_problem(&config) {
         None => Ok((config, name)),
         Some(problem) => Err(unusable(problem)),
     }

@@ -79,7 +79,7 @@ pub fn vqvae(
         dilation_cycle: told.dilation_cycle,
         reverse_decoder_dilation: told.reverse_decoder_dilation.unwrap_or(true),
     };
-    match crate::pack::manifest::vqvae_problem(&config) {
+    match crate::pack::limits::vqvae_problem(&config) {
         None => Ok((config, present)),
         Some(problem) => Err(unusable(problem)),
     }
