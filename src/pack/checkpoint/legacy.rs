@@ -16,11 +16,10 @@ const VERSION: i128 = 1001;
 ///
 /// PyTorch writes protocol 2 unless it is told otherwise; from 4 on, pickles come in frames.
 pub fn is_legacy(first: &[u8]) -> bool {
-    match first {
-        [0x80, 2 | 3, 0x8a, 10, ..] => true,
-        [0x80, 4 | 5, 0x95, _, _, _, _, _, _, _, _, 0x8a, 10, ..] => true,
-        _ => false,
-    }
+    matches!(
+        first,
+        [0x80, 2 | 3, 0x8a, 10, ..] | [0x80, 4 | 5, 0x95, _, _, _, _, _, _, _, _, 0x8a, 10, ..]
+    )
 }
 
 /// What the file describes, and where each storage of it lies.
