@@ -12,8 +12,10 @@ use super::value::Pickle;
 
 /// Longest name of a module or class.
 const MAX_NAME_BYTES: u64 = 512;
-/// Longest integer; the longest that is looked at is the magic number, with 10 bytes.
+/// Longest integer that is looked at; the longest that is asked for is the magic number, with 10 bytes.
 const MAX_INTEGER_BYTES: usize = 16;
+/// Longest integer that is passed over; states of random generators have up to 33 bytes.
+const MAX_PASSED_BYTES: u64 = 64;
 
 pub struct Machine {
     limits: Limits,
@@ -78,11 +80,11 @@ impl Machine {
             op::INT => decimal(&input.line(64)?),
             op::LONG1 => {
                 let n = input.byte()?.into();
-                Ok(integer(&string(n, input)?))
+                Ok(integer(&input.bytes(n, MAX_PASSED_BYTES, "bytes of an integer")?))
             }
             op::LONG4 => {
                 let n = u32::from_le_bytes(input.array()?).into();
-                Ok(integer(&string(n, input)?))
+                Ok(integer(&input.bytes(n, MAX_PASSED_BYTES, "bytes of an integer")?))
             }
             op::SHORT_BINUNICODE | op::SHORT_BINSTRING => {
                 let n = input.byte()?.into();
