@@ -1,7 +1,7 @@
 //! A prior's shape, put together from all that is known of it.
 
 use super::super::{Checkpoint, CheckpointError};
-use super::shapes::{PriorShapes, share};
+use super::shapes::{PriorShapes, told_share};
 use super::told::ToldPrior;
 use super::{hps, released};
 use crate::jukebox::{
@@ -85,8 +85,8 @@ pub fn prior(
         heads: missing.need(told.heads, "heads"),
         attn_order: missing.need(told.attn_order, "attn_order"),
         blocks: missing.need(told.blocks, "blocks"),
-        m_attn: told.m_attn.unwrap_or_else(|| share(shapes.attn_width, shapes.width)),
-        m_mlp: told.m_mlp.unwrap_or_else(|| share(shapes.mlp_width, shapes.width)),
+        m_attn: told_share(told.m_attn, shapes.attn_width, shapes.width),
+        m_mlp: told_share(told.m_mlp, shapes.mlp_width, shapes.width),
         merged_decoder: missing
             .need(told.merged_decoder.or_else(|| tied_head(checkpoint)), "merged_decoder"),
         res_scale: told.res_scale.unwrap_or(false),
@@ -122,10 +122,8 @@ fn lyrics(shapes: &PriorShapes, told: &ToldPrior, missing: &mut Missing) -> Opti
                 heads: missing.need(told.prime_heads, "prime_heads"),
                 attn_order: missing.need(told.prime_attn_order, "prime_attn_order"),
                 blocks: missing.need(told.prime_blocks, "prime_blocks"),
-                m_attn: told
-                    .prime_m_attn
-                    .unwrap_or_else(|| share(encoder.attn_width, encoder.width)),
-                m_mlp: told.prime_m_mlp.unwrap_or_else(|| share(encoder.mlp_width, encoder.width)),
+                m_attn: told_share(told.prime_m_attn, encoder.attn_width, encoder.width),
+                m_mlp: told_share(told.prime_m_mlp, encoder.mlp_width, encoder.width),
                 res_scale: told.prime_res_scale.unwrap_or(false),
             };
             (encoder.n_tokens, encoder.n_vocab, LyricsKind::SeparateEncoder(kind))
@@ -155,7 +153,7 @@ fn conditioner(
     Some(ConditionerConfig {
         width: found.width,
         depth: found.depth,
-        m_conv: told.cond_m_conv.unwrap_or_else(|| share(found.hidden, found.width.max(1))),
+        m_conv: told_share(told.cond_m_conv, found.hidden, found.width.max(1)),
         dilation_growth_rate: missing.need(told.cond_growth_rate, "cond_dilation_growth_rate"),
         dilation_cycle: told.cond_cycle,
         res_scale: missing.need(res_scale, "cond_res_scale"),

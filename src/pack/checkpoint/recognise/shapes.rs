@@ -120,6 +120,16 @@ pub fn share(hidden: usize, width: usize) -> f64 {
     if (share * width as f64) as usize == hidden { share } else { share.next_up() }
 }
 
+/// The share that was told, unless it is one that was rounded (as 32 bits do) and misses `hidden` by
+/// that. One that means something else is kept, so that the contradiction shows.
+pub fn told_share(told: Option<f64>, hidden: usize, width: usize) -> f64 {
+    let is_rounded = |told: f64| {
+        let product = told * width as f64;
+        product as usize != hidden && (product - hidden as f64).abs() < 1e-3
+    };
+    told.filter(|told| !is_rounded(*told)).unwrap_or_else(|| share(hidden, width))
+}
+
 /// Frames per token of a level.
 pub fn hop(downs: &[usize], strides: &[usize], level: usize) -> Option<usize> {
     let steps = downs.iter().zip(strides).take(level + 1);
@@ -127,4 +137,17 @@ pub fn hop(downs: &[usize], strides: &[usize], level: usize) -> Option<usize> {
         let hop = hop.checked_mul(stride.checked_pow((*down).try_into().ok()?)?)?;
         (hop <= 1 << 16).then_some(hop)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_that_was_rounded_gives_the_width_of_the_tensor() {
+        let width = |told| (told_share(told, 14, 33) * 33.0) as usize;
+
+        assert_eq!([Some(14.0 / 33.0), Some(0.424_242_4), None].map(width), [14; 3]);
+        assert_eq!(told_share(Some(0.25), 14, 33), 0.25);
+    }
 }
