@@ -36,12 +36,12 @@ impl Expected {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Counts as one skip whatever was not asked for.
+    /// Names whatever was not asked for.
     pub fn report_unused(&self, tally: &mut Tally) {
         let used = self.used.borrow();
         let unused: Vec<&str> = self.names().filter(|name| !used.contains(*name)).collect();
         if !unused.is_empty() {
-            tally.skip(&unused.join(", "), "nothing here computes it (training is not built)");
+            tally.aside(&unused.join(", "), "nothing here computes it (training is not built)");
         }
     }
 }

@@ -115,7 +115,7 @@ fn losses(
         match meta["losses_bits"][name].as_f64() {
             Some(want) => tally.close(name, &number(got)?, &number(want)?)?,
             None if name == "train_mode_loss" => {} // told of some sets
-            None => tally.skip(name, "meta.json does not tell it"),
+            None => tally.aside(name, "meta.json does not tell it"),
         }
     }
     Ok(())
