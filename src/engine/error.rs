@@ -22,6 +22,10 @@ pub enum EngineError {
     )]
     TooLittleHeard { heard_seconds: f64, needed_seconds: f64 },
     #[error(
+        "{given_seconds:.2} s are too short for level {level} of this model, which hears {needed_seconds:.2} s at a time"
+    )]
+    TooShort { level: usize, given_seconds: f64, needed_seconds: f64 },
+    #[error(
         "the prime holds a sample that is not a number, {at_seconds:.3} s in; nothing was composed"
     )]
     BadPrime { at_seconds: f64 },

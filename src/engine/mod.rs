@@ -5,14 +5,17 @@
 //! and the editor never wait for either.
 
 mod error;
+pub mod finer;
 mod heard;
 mod keeper;
 pub mod model;
+pub mod pieces;
 mod pool;
 mod queue;
 pub mod resample;
 mod seat;
 pub mod session;
+mod story;
 mod stream;
 mod worker;
 

@@ -10,6 +10,11 @@ use crate::{
     units::{frames_from_tokens, seconds_from_frames},
 };
 
+/// Most takes that are composed together: more would not be done sooner.
+const MAX_TOGETHER: usize = 8;
+/// Memory that the windows of takes that are composed together may take.
+const TOGETHER_BYTES: usize = 2 << 30;
+
 /// The networks of a pack's top level, ready to run.
 pub struct Model {
     pub pack: Pack,
@@ -23,8 +28,16 @@ impl Model {
     /// # Errors
     /// When a file is missing, damaged or does not fit its description.
     pub fn load(pack: Pack) -> Result<Self, EngineError> {
+        Self::load_as(pack, Precision::F32)
+    }
+
+    /// The same with the matrices of the prior's layers held as is asked for.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_as(pack: Pack, precision: Precision) -> Result<Self, EngineError> {
         let vqvae = pack.load_vqvae()?;
-        let prior = pack.load_prior(pack.top_level())?;
+        let prior = pack.load_prior_as(pack.top_level(), precision)?;
         Ok(Self { pack, vqvae, prior })
     }
 
@@ -59,6 +72,11 @@ impl Model {
     pub fn max_prime_seconds(&self) -> f64 {
         let n_frames = frames_from_tokens(self.max_prime_tokens(), self.hop());
         seconds_from_frames(n_frames, self.rate())
+    }
+
+    /// Takes that are composed together with profit: each needs what its window remembers in memory.
+    pub fn takes_at_once(&self) -> usize {
+        (TOGETHER_BYTES / self.prior.window_bytes().max(1)).clamp(1, MAX_TOGETHER)
     }
 
     /// What the editor shows about it.

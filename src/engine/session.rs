@@ -1,10 +1,11 @@
-//! One generation, from what was heard to what is played.
+//! One generation, from what was heard to what is played; several takes of it at once.
 
-use std::time::Instant;
-
-use super::{EngineError, model::Model};
+use super::{EngineError, model::Model, pieces::Pieces, story::Story};
 use crate::{
-    jukebox::{Advance, LabelRow, LevelSampler, LevelState, Plan, SamplerSettings, Song, TokenRng},
+    jukebox::{
+        Advance, LabelRow, LevelSampler, LevelState, Plan, PriorConfig, SamplerSettings, Song,
+        TokenRng,
+    },
     link::{Progress, Stage},
     units::{frames_from_seconds, frames_from_tokens, seconds_from_frames, tokens_from_frames},
 };
@@ -15,13 +16,6 @@ pub const LENGTHS_SECONDS: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
 /// Fewest tokens of prime that are worth listening to.
 pub const MIN_PRIME_TOKENS: usize = 8;
 
-/// Tokens of the prime's end that are decoded too, for a smooth change from the recording.
-const LEAD_IN_TOKENS: usize = 3;
-
-/// New tokens before the first audio is decoded; later pieces grow up to [`LAST_PIECE_TOKENS`].
-const FIRST_PIECE_TOKENS: usize = 48;
-const LAST_PIECE_TOKENS: usize = 192;
-
 /// What is to be composed.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -31,41 +25,62 @@ pub struct Request {
     pub artist: u32,
     pub genres: Vec<u32>,
     pub sampler: SamplerSettings,
-    pub seed: u64,
+    /// One take for each, composed together: each becomes what it would have become alone.
+    pub seeds: Vec<u64>,
     /// Length of the song as the model is told; the pack's recommendation where none is given.
     pub total_seconds: Option<f64>,
+    /// The whole lyrics as tokens, for models that read them.
+    pub lyrics: Vec<u32>,
+    /// Compose at least this many tokens, prime included: finer levels need a song as long as their window.
+    pub min_tokens: usize,
 }
 
 /// Who is told, and asked whether to go on.
 pub trait Listener {
-    /// The last milliseconds of the prime as the model hears them, up to the seam. Comes once, right before
-    /// the first piece of [`Self::audio`], which follows it without a step.
+    /// The last milliseconds of the prime as the model hears them, up to the seam. Comes once for a take,
+    /// right before the first piece of [`Self::audio`], which follows it without a step.
     ///
     /// # Errors
     /// As [`Self::audio`].
-    fn lead_in(&mut self, frames: &[f32]) -> Result<(), EngineError>;
+    fn lead_in(&mut self, take_idx: usize, frames: &[f32]) -> Result<(), EngineError>;
 
-    /// The next piece of the continuation: mono, at the model's rate, in order and without gaps.
+    /// The next piece of a take's continuation: mono, at the model's rate, in order and without gaps.
     ///
     /// # Errors
     /// When it cannot be taken; composing ends with that error.
-    fn audio(&mut self, frames: &[f32]) -> Result<(), EngineError>;
+    fn audio(&mut self, take_idx: usize, frames: &[f32]) -> Result<(), EngineError>;
 
     fn progress(&mut self, progress: &Progress);
+
+    /// Another window of a take is written: from here one can go on later.
+    ///
+    /// # Errors
+    /// As [`Self::audio`].
+    fn window(&mut self, _take_idx: usize, _finished: &LevelState) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Whether audio is to be made at all; codes alone are enough where finer levels follow.
+    fn wants_audio(&self) -> bool {
+        true
+    }
 
     /// Looked at after every token.
     fn stopped(&self) -> bool;
 }
 
-/// The codes of a finished continuation.
+/// The codes of finished continuations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Composed {
-    /// Prime and continuation.
-    pub codes: Vec<u32>,
+    /// Prime and continuation of each take.
+    pub takes: Vec<Vec<u32>>,
     pub n_prime_tokens: usize,
 }
 
-/// Composes one continuation and hands its audio out while it grows.
+/// Composes continuations and hands their audio out while they grow.
+///
+/// Goes on from `saved`, which [`Listener::window`] got for the same request and model, to the same end.
+/// They are of use only together: one state for each take, all of the same number of windows.
 ///
 /// # Errors
 /// [`EngineError::Stopped`] when the listener asked for it: an ordinary ending. Anything else says what the
@@ -73,6 +88,7 @@ pub struct Composed {
 pub fn compose(
     model: &Model,
     request: &Request,
+    saved: Vec<LevelState>,
     listener: &mut dyn Listener,
 ) -> Result<Composed, EngineError> {
     let n_frames = check(model, request)?;
@@ -81,13 +97,17 @@ pub fn compose(
     let n_prime_tokens = prime.len();
 
     story.at(Stage::Prefilling);
-    let n_new = n_frames.div_ceil(model.hop());
-    let song = Song { labels: labels(model, request, n_prime_tokens + n_new), ..Song::default() };
+    let n_new = n_new_tokens(model, request, n_prime_tokens, n_frames);
+    let song = song(model, request, n_prime_tokens + n_new);
     let n_ctx = model.prior.config().n_ctx;
     let plan = Plan::adding(n_prime_tokens, n_new, n_ctx, model.hop_tokens());
-    let state = LevelState::new(prime, TokenRng::new(request.seed));
-    let mut top = LevelSampler::new(&model.prior, song, plan, request.sampler, state)?;
-    let mut pieces = Pieces::new(model, n_prime_tokens, n_frames)?;
+    let states = states(request, &prime, saved);
+    let mut top = LevelSampler::of_takes(&model.prior, song, plan, request.sampler, states)?;
+    let takes = 0..request.seeds.len();
+    let pieces = || Pieces::new(&model.vqvae, model.level(), n_prime_tokens, n_frames);
+    let mut pieces = takes.clone().map(|_| pieces()).collect::<Result<Vec<_>, _>>()?;
+    let wants_audio = story.listener.wants_audio();
+    let mut n_windows = top.finished().n_windows;
 
     loop {
         story.check_stopped()?;
@@ -96,15 +116,57 @@ pub fn compose(
             Advance::Token(_) => story.at(Stage::Generating),
             Advance::Finished => break,
         }
-        if pieces.is_due(top.codes().len()) {
-            pieces.tell(model, top.codes(), &mut story)?;
+        if n_windows < top.finished().n_windows {
+            n_windows = top.finished().n_windows;
+            for take_idx in takes.clone() {
+                story.listener.window(take_idx, top.finished_of(take_idx))?;
+            }
+        }
+        if !wants_audio {
+            story.count(model, top.codes().len() - n_prime_tokens);
+            continue;
+        }
+        for (take_idx, pieces) in pieces.iter_mut().enumerate() {
+            if pieces.is_due(top.codes().len()) {
+                tell(model, take_idx, pieces, top.codes_of(take_idx), &mut story)?;
+            }
         }
     }
-    while !pieces.is_done() {
-        story.check_stopped()?;
-        pieces.tell(model, top.codes(), &mut story)?;
+    while wants_audio && pieces.iter().any(|pieces| !pieces.is_done()) {
+        for (take_idx, pieces) in
+            pieces.iter_mut().enumerate().filter(|(_, pieces)| !pieces.is_done())
+        {
+            story.check_stopped()?;
+            tell(model, take_idx, pieces, top.codes_of(take_idx), &mut story)?;
+        }
     }
-    Ok(Composed { codes: top.codes().to_vec(), n_prime_tokens })
+    let takes = takes.map(|take_idx| top.codes_of(take_idx).to_vec()).collect();
+    Ok(Composed { takes, n_prime_tokens })
+}
+
+/// Where the takes begin: what was saved of all of them, or the prime.
+fn states(request: &Request, prime: &[u32], saved: Vec<LevelState>) -> Vec<LevelState> {
+    let n_windows = saved.first().map_or(0, |state| state.n_windows);
+    let fits = |state: &LevelState| state.codes.starts_with(prime) && state.n_windows == n_windows;
+    if saved.len() == request.seeds.len() && saved.iter().all(fits) {
+        return saved;
+    }
+    let begin = |seed: &u64| LevelState::new(prime.to_vec(), TokenRng::new(*seed));
+    request.seeds.iter().map(begin).collect()
+}
+
+/// Decodes the next piece of a take and hands it out.
+fn tell(
+    model: &Model,
+    take_idx: usize,
+    pieces: &mut Pieces,
+    codes: &[u32],
+    story: &mut Story,
+) -> Result<(), EngineError> {
+    if pieces.is_first() {
+        story.listener.lead_in(take_idx, &pieces.lead_in(&model.vqvae, codes)?)?;
+    }
+    story.tell(take_idx, &pieces.next(&model.vqvae, codes)?)
 }
 
 /// Frames of continuation that were asked for, if the request makes sense.
@@ -133,109 +195,25 @@ fn listen(model: &Model, prime: &[f32]) -> Result<Vec<u32>, EngineError> {
     Ok(model.vqvae.encode(&prime[prime.len() - n_frames..], model.level())?)
 }
 
-/// Labels of the song: artist, genres and a total length with room for everything that is composed.
-fn labels(model: &Model, request: &Request, n_tokens: usize) -> LabelRow {
-    let config = model.prior.config();
-    let Some(labels) = &config.labels else { return LabelRow::default() };
+/// Tokens to compose: as many as were asked for, or as finer levels need.
+fn n_new_tokens(model: &Model, request: &Request, n_prime: usize, n_frames: usize) -> usize {
+    n_frames.div_ceil(model.hop()).max(request.min_tokens.saturating_sub(n_prime))
+}
+
+/// What the model is told: artist, genres, lyrics, and a total length with room for everything that is
+/// composed.
+fn song(model: &Model, request: &Request, n_tokens: usize) -> Song {
     let recommended = model.pack.manifest().sampling.total_seconds;
     let total = frames_from_seconds(request.total_seconds.unwrap_or(recommended), model.rate());
     let total = total.max(frames_from_tokens(n_tokens, model.hop()) + 1);
-    LabelRow::clamped(labels, config.n_ctx, total as i64, 0, request.artist, request.genres.clone())
+    let (artist, genres) = (request.artist, request.genres.clone());
+    let labels = label_row(model.prior.config(), total, artist, genres);
+    Song { labels, lyrics: request.lyrics.clone(), upper: Vec::new() }
 }
 
-/// Decodes new codes in pieces that equal the decoding of the whole: each waits for the codes that its last
-/// frames depend on.
-struct Pieces {
-    n_prime: usize,
-    n_decoded: usize,
-    n_total: usize,
-    reach: usize,
-    piece: usize,
-    n_frames_left: usize,
-}
-
-impl Pieces {
-    fn new(model: &Model, n_prime: usize, n_frames: usize) -> Result<Self, EngineError> {
-        Ok(Self {
-            n_prime,
-            n_decoded: n_prime,
-            n_total: n_prime + n_frames.div_ceil(model.hop()),
-            reach: model.vqvae.decoder_reach_tokens(model.level())?,
-            piece: FIRST_PIECE_TOKENS,
-            n_frames_left: n_frames,
-        })
-    }
-
-    fn is_done(&self) -> bool {
-        self.n_decoded >= self.n_total
-    }
-
-    /// Whether `n_codes` are enough for the next piece.
-    fn is_due(&self, n_codes: usize) -> bool {
-        n_codes >= self.n_decoded + self.piece + self.reach
-    }
-
-    /// Decodes the next piece and hands it out.
-    fn tell(&mut self, model: &Model, codes: &[u32], story: &mut Story) -> Result<(), EngineError> {
-        let level = model.level();
-        if self.n_decoded == self.n_prime {
-            let lead_in = self.n_prime.saturating_sub(LEAD_IN_TOKENS)..self.n_prime;
-            story.listener.lead_in(&model.vqvae.decode_span(codes, lead_in, level)?)?;
-        }
-        let span = self.n_decoded..self.n_total.min(self.n_decoded + self.piece);
-        self.n_decoded = span.end;
-        self.piece = (2 * self.piece).min(LAST_PIECE_TOKENS);
-        let mut audio = model.vqvae.decode_span(codes, span, level)?; // [f]
-        audio.truncate(self.n_frames_left);
-        self.n_frames_left -= audio.len();
-        story.tell(&audio)
-    }
-}
-
-/// What the listener is told, and when everything began.
-struct Story<'l> {
-    listener: &'l mut dyn Listener,
-    rate: f64,
-    begun: Instant,
-    /// When the first audio was handed out and how many frames that were: speed is measured from there.
-    first: Option<(Instant, usize)>,
-    n_done: usize,
-    progress: Progress,
-}
-
-impl<'l> Story<'l> {
-    fn new(model: &Model, request: &Request, listener: &'l mut dyn Listener) -> Self {
-        let progress = Progress { seconds_total: request.length_seconds, ..Progress::default() };
-        listener.progress(&progress);
-        let begun = Instant::now();
-        Self { listener, rate: model.rate(), begun, first: None, n_done: 0, progress }
-    }
-
-    fn at(&mut self, stage: Stage) {
-        if self.progress.stage != stage {
-            self.progress.stage = stage;
-            self.listener.progress(&self.progress);
-        }
-    }
-
-    fn check_stopped(&self) -> Result<(), EngineError> {
-        if self.listener.stopped() { Err(EngineError::Stopped) } else { Ok(()) }
-    }
-
-    /// Hands out a piece of audio and says how far that is.
-    fn tell(&mut self, audio: &[f32]) -> Result<(), EngineError> {
-        self.listener.audio(audio)?;
-        let now = Instant::now();
-        self.n_done += audio.len();
-        let (first_at, n_first) = *self.first.get_or_insert((now, self.n_done));
-        let done = seconds_from_frames(self.n_done, self.rate);
-        let since_first = seconds_from_frames(self.n_done - n_first, self.rate);
-        let speed = since_first / now.duration_since(first_at).as_secs_f64();
-        let left = (self.progress.seconds_total - done).max(0.0);
-        self.progress.seconds_done = done;
-        self.progress.realtime_factor = done / now.duration_since(self.begun).as_secs_f64();
-        self.progress.remaining_seconds = (since_first > 0.0).then(|| left / speed);
-        self.listener.progress(&self.progress);
-        Ok(())
-    }
+/// Labels of a song of `total` frames, brought within what the model takes; none where it takes none.
+pub fn label_row(config: &PriorConfig, total: usize, artist: u32, genres: Vec<u32>) -> LabelRow {
+    config.labels.as_ref().map_or_else(LabelRow::default, |labels| {
+        LabelRow::clamped(labels, config.n_ctx, total as i64, 0, artist, genres)
+    })
 }

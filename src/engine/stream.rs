@@ -154,7 +154,7 @@ impl Stream {
 
 impl Listener for Stream {
     /// The take starts that much before the seam, so that it has faded in there when the song comes by.
-    fn lead_in(&mut self, frames: &[f32]) -> Result<(), EngineError> {
+    fn lead_in(&mut self, take_idx: usize, frames: &[f32]) -> Result<(), EngineError> {
         let (n_model, n_host) = self.lead_frames(frames.len());
         if self.anchor == Anchor::OnArrival {
             return Ok(()); // nothing comes before
@@ -163,10 +163,10 @@ impl Listener for Stream {
         self.anchor = Anchor::Song(start);
         self.waveform.start_frame = start;
         self.n_frames_left += n_host;
-        self.audio(&frames[frames.len() - n_model..])
+        self.audio(take_idx, &frames[frames.len() - n_model..])
     }
 
-    fn audio(&mut self, frames: &[f32]) -> Result<(), EngineError> {
+    fn audio(&mut self, _take_idx: usize, frames: &[f32]) -> Result<(), EngineError> {
         let n_before = self.waiting.len();
         self.resampler.push(frames, &mut self.waiting)?;
         self.take_from(n_before);

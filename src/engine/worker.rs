@@ -98,11 +98,13 @@ fn take(model: Option<&Model>, job: &Job) -> Result<(), EngineError> {
             top_k: None,
             top_p: (settings.top_p < 1.0).then_some(settings.top_p),
         },
-        seed: settings.seed,
+        seeds: vec![settings.seed],
         total_seconds: None,
+        lyrics: Vec::new(),
+        min_tokens: 0,
     };
 
-    let composed = compose(model, &request, &mut stream);
+    let composed = compose(model, &request, Vec::new(), &mut stream);
     let streamed = stream.finish();
     composed.map(|_| ()).and(streamed)
 }

@@ -15,6 +15,7 @@ pub mod prior;
 pub mod sample;
 pub mod song;
 pub mod vqvae;
+pub mod weights;
 
 pub use config::{
     AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
@@ -24,6 +25,7 @@ pub use prior::{Conditioning, Decoder, LabelRow, Prior};
 pub use sample::{Dice, SamplerSettings, TokenRng};
 pub use song::{Advance, LevelSampler, LevelState, Plan, Song, Window};
 pub use vqvae::Vqvae;
+pub use weights::{Quantisation, Weights};
 
 /// Why a network could not be built or run.
 #[derive(Debug, thiserror::Error)]

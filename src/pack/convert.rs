@@ -1,21 +1,19 @@
 //! Checkpoints made into a pack: the same networks in files of our own, hashed.
 //!
-//! Weights go from file to file in small parts, so this takes the memory of at most one tensor. The pack
+//! Weights go from file to file in small parts, so this takes the memory of at most one tensor, and of a
+//! few megabytes where the checkpoint has its numbers in order. The pack
 //! is written beside its place and moved there when it is whole.
 
+mod file;
+
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use half::{bf16, f16};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-
-use super::checkpoint::{Checkpoint, CheckpointError, Model, for_each_f32};
-use super::manifest::FileEntry;
-use super::pickle::Dtype;
-use super::shapes::{TensorShape, prior_tensors, vqvae_tensors};
-use super::{MANIFEST_FILE, hex, opened};
+use super::checkpoint::{CheckpointError, Model};
+use super::shapes::{prior_tensors, vqvae_tensors};
+use super::{MANIFEST_FILE, opened};
+use file::{Planned, plan, write_file};
 
 /// How a pack's weights are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +23,10 @@ pub enum StoredAs {
     F32,
     F16,
     BF16,
+    /// The large matrices of the priors' layers as eight-bit integers, the rest as given.
+    Q8,
+    /// The same with four bits.
+    Q4,
 }
 
 /// How far a conversion has come.
@@ -119,129 +121,6 @@ pub fn convert(
     });
     written.map_err(write_error(&path))?;
     partial.become_folder(out).map_err(write_error(out))
-}
-
-/// A tensor, and how it will be stored.
-struct Planned {
-    name: String,
-    shape: Vec<usize>,
-    dtype: Dtype,
-}
-
-impl Planned {
-    fn n_bytes(&self) -> u64 {
-        self.shape.iter().map(|n| *n as u64).product::<u64>() * self.dtype.size()
-    }
-}
-
-/// Matrices take the wanted type; vectors (biases and norms) weigh nothing and stay exact.
-fn plan(checkpoint: &Checkpoint, tensors: &[TensorShape], stored_as: StoredAs) -> Vec<Planned> {
-    let planned = |tensor: &TensorShape| {
-        let given = match checkpoint.dtype(&tensor.name) {
-            Some(given @ (Dtype::F32 | Dtype::F16 | Dtype::BF16)) => given,
-            _ => Dtype::F32,
-        };
-        let is_matrix = tensor.shape.len() > 1;
-        let dtype = match stored_as {
-            StoredAs::F32 => Dtype::F32,
-            StoredAs::F16 if is_matrix => Dtype::F16,
-            StoredAs::BF16 if is_matrix => Dtype::BF16,
-            _ => given,
-        };
-        Planned { name: tensor.name.clone(), shape: tensor.shape.clone(), dtype }
-    };
-    let mut planned: Vec<_> = tensors.iter().map(planned).collect();
-    planned.sort_by(|a, b| b.dtype.size().cmp(&a.dtype.size()).then(a.name.cmp(&b.name)));
-    planned
-}
-
-/// Writes one safetensors file, and says what it became.
-fn write_file(
-    path: &Path,
-    checkpoint: &Checkpoint,
-    planned: &[Planned],
-    mut report: impl FnMut(u64),
-) -> Result<FileEntry, ConvertError> {
-    let write_error = |source| ConvertError::Write { path: path.into(), source };
-    let mut file = Hashing {
-        file: BufWriter::with_capacity(1 << 20, File::create(path).map_err(write_error)?),
-        hash: Sha256::new(),
-        n_bytes: 0,
-    };
-    file.put(&header(planned)).map_err(write_error)?;
-    let mut bytes = Vec::new();
-    for Planned { name, dtype, .. } in planned {
-        let mut overflow = None;
-        checkpoint.read_parts(name, |part, given| {
-            bytes.clear();
-            let mut values = Vec::with_capacity(part.len() / given.size() as usize);
-            for_each_f32(part, given, |value| values.push(value));
-            checkpoint.check_finite(name, &values)?;
-            for value in values {
-                match dtype {
-                    Dtype::F16 => {
-                        let half = f16::from_f32(value);
-                        overflow = overflow.or((!half.is_finite()).then_some(value));
-                        bytes.extend_from_slice(&half.to_le_bytes());
-                    }
-                    Dtype::BF16 => {
-                        let half = bf16::from_f32(value);
-                        overflow = overflow.or((!half.is_finite()).then_some(value));
-                        bytes.extend_from_slice(&half.to_le_bytes());
-                    }
-                    _ => bytes.extend_from_slice(&value.to_le_bytes()),
-                }
-            }
-            report(bytes.len() as u64);
-            file.put(&bytes).map_err(write_error)
-        })?;
-        if let Some(value) = overflow {
-            let (path, name) = (checkpoint.path().to_owned(), name.clone());
-            return Err(ConvertError::TooLargeForF16 { path, name, value });
-        }
-    }
-    let (sha256, bytes) = file.finish().map_err(write_error)?;
-    Ok(FileEntry { sha256, bytes })
-}
-
-/// A safetensors header: where each tensor will lie. Padded so that numbers are aligned.
-fn header(planned: &[Planned]) -> Vec<u8> {
-    let mut tensors = serde_json::Map::new();
-    let mut offset = 0;
-    for tensor in planned {
-        let end = offset + tensor.n_bytes();
-        let Planned { name, shape, dtype } = tensor;
-        let entry = json!({
-            "dtype": dtype.to_string(), "shape": shape, "data_offsets": [offset, end],
-        });
-        tensors.insert(name.clone(), entry);
-        offset = end;
-    }
-    let mut text = serde_json::Value::Object(tensors).to_string().into_bytes();
-    text.resize(text.len().next_multiple_of(8), b' ');
-    let mut header = (text.len() as u64).to_le_bytes().to_vec();
-    header.extend(text);
-    header
-}
-
-/// A file that is hashed while it is written.
-struct Hashing {
-    file: BufWriter<File>,
-    hash: Sha256,
-    n_bytes: u64,
-}
-
-impl Hashing {
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.update(bytes);
-        self.n_bytes += bytes.len() as u64;
-        self.file.write_all(bytes)
-    }
-
-    fn finish(self) -> io::Result<(String, u64)> {
-        self.file.into_inner().map_err(|e| e.into_error())?.sync_all()?;
-        Ok((hex(&self.hash.finalize()), self.n_bytes))
-    }
 }
 
 /// A folder that is removed unless it becomes the real one.

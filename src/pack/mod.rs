@@ -24,6 +24,7 @@ pub mod hf;
 pub mod labels;
 mod limits;
 mod manifest;
+mod memory;
 mod opened;
 pub mod pickle;
 mod search;
@@ -35,10 +36,12 @@ mod weights;
 pub use error::PackError;
 pub use labels::{Chosen, IdFileError, LabelRule, Labels, LabelsError, UnknownLabel};
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
+pub use memory::{Precision, tensor_bytes};
 pub use search::{find_packs, search_path};
 
-use checkpoint::{CheckpointError, Model};
+use checkpoint::{Checkpoint, CheckpointError, Model};
 
+use crate::jukebox::weights::Weights;
 use crate::jukebox::{JukeboxError, Prior, PriorConfig, Vqvae};
 use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
 use source::read_small;
@@ -59,15 +62,6 @@ pub struct Pack {
     manifest: Manifest,
     /// The checkpoints, where this is a folder of them and no pack.
     model: Option<Arc<Model>>,
-}
-
-/// How weights may be held in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    F32,
-    F16,
-    /// Blocks of 32 eight-bit integers with a 16-bit scale.
-    Q8,
 }
 
 impl Pack {
@@ -197,23 +191,19 @@ impl Pack {
         self.manifest.files.values().map(|file| file.bytes).sum()
     }
 
-    /// Memory that all of its weights take, in bytes.
-    pub fn memory_bytes(&self, precision: Precision) -> u64 {
-        let n_parameters = self.parameters();
-        match precision {
-            Precision::F32 => 4 * n_parameters,
-            Precision::F16 => 2 * n_parameters,
-            Precision::Q8 => n_parameters + 2 * n_parameters.div_ceil(32),
-        }
+    /// Reads one of the pack's files as plain numbers, checking its hash and the shapes that its networks
+    /// call for.
+    pub fn load_weights(&self, file: &str) -> Result<VarBuilder<'static>, PackError> {
+        Ok(checkpoint::weights(self.checked(file)?))
     }
 
-    /// Reads one of the pack's files, checking its hash and the shapes that its networks call for.
-    pub fn load_weights(&self, file: &str) -> Result<VarBuilder<'static>, PackError> {
+    /// One of the pack's files, with the hash that is stated and all tensors that its networks call for.
+    fn checked(&self, file: &str) -> Result<Checkpoint, PackError> {
         let path = self.dir.join(file);
         let Some(stated) = self.manifest.files.get(file) else {
             return Err(PackError::MissingFile { path });
         };
-        Ok(checkpoint::weights(weights::open(&path, stated, &self.tensors_in(file))?))
+        weights::open(&path, stated, &self.tensors_in(file))
     }
 
     /// Reads the VQ-VAE, with all levels that the pack has of it.
@@ -226,14 +216,37 @@ impl Pack {
         Vqvae::load(config, levels_present, weights).map_err(self.refused(file))
     }
 
-    /// Reads the prior that writes `level`.
+    /// Reads the prior that writes `level`: its layers as `f32`, or quantised if they are stored so.
+    ///
+    /// # Errors
+    /// When there is none, its file is missing, damaged or misshapen, or has numbers that are none.
     pub fn load_prior(&self, level: usize) -> Result<Prior, PackError> {
+        self.load_prior_as(level, Precision::F32)
+    }
+
+    /// The same with its layers held as is asked for; what is stored quantised stays as it is.
+    ///
+    /// Weights are read a few rows at a time: beyond what is kept, this takes memory for one tensor at
+    /// most. Quantising here gives the same numbers as converting to a quantised pack and loading that.
+    pub fn load_prior_as(&self, level: usize, precision: Precision) -> Result<Prior, PackError> {
         let PriorEntry { file, config } = self.prior_entry(level)?;
-        let weights = match self.model.as_ref().and_then(|model| model.prior(level)) {
-            Some(network) => network.weights(),
-            None => self.load_weights(file)?,
-        };
+        let weights = self.prior_weights(level, file)?.held_as(precision.quantisation());
         Prior::load(config, weights).map_err(self.refused(file))
+    }
+
+    /// The same with the layers as plain tensors too, to compare with: twice the memory.
+    pub fn load_reference_prior(&self, level: usize) -> Result<Prior, PackError> {
+        let PriorEntry { file, config } = self.prior_entry(level)?;
+        let weights = self.prior_weights(level, file)?;
+        Prior::load_with_reference(config, weights).map_err(self.refused(file))
+    }
+
+    fn prior_weights(&self, level: usize, file: &str) -> Result<Weights<'static>, PackError> {
+        let checkpoint = match self.model.as_ref().and_then(|model| model.prior(level)) {
+            Some(network) => network.checkpoint.clone(),
+            None => self.checked(file)?,
+        };
+        Ok(checkpoint::all_weights(checkpoint))
     }
 
     fn refused(&self, file: &str) -> impl FnOnce(JukeboxError) -> PackError {

@@ -5,6 +5,7 @@
 
 use crate::jukebox::config::StackShape;
 use crate::jukebox::prior::attention::function_number;
+use crate::jukebox::weights::GROUP;
 use crate::jukebox::{ConditionerConfig, PriorConfig, VqvaeConfig};
 
 /// A tensor that a file must hold.
@@ -12,6 +13,23 @@ use crate::jukebox::{ConditionerConfig, PriorConfig, VqvaeConfig};
 pub struct TensorShape {
     pub name: String,
     pub shape: Vec<usize>,
+}
+
+impl TensorShape {
+    /// `[n_in, n_out]`, if this is one of the large matrices of a transformer's layers and its inputs are
+    /// whole groups: only these can be quantised.
+    pub fn as_quantisable(&self) -> Option<[usize; 2]> {
+        let is_of_layer =
+            self.name.contains(".transformer._attn_mods.") && self.name.ends_with(".w");
+        match *self.shape.as_slice() {
+            [n_in, n_out] if is_of_layer && n_in.is_multiple_of(GROUP) => Some([n_in, n_out]),
+            _ => None,
+        }
+    }
+
+    pub fn n_values(&self) -> u64 {
+        self.shape.iter().map(|n| *n as u64).product()
+    }
 }
 
 /// Everything that the levels `present` of a VQ-VAE are made of.
@@ -64,7 +82,7 @@ pub fn prior_tensors(config: &PriorConfig) -> Vec<TensorShape> {
 
 /// Numbers in these tensors.
 pub fn n_parameters(tensors: &[TensorShape]) -> u64 {
-    tensors.iter().map(|tensor| tensor.shape.iter().map(|n| *n as u64).product::<u64>()).sum()
+    tensors.iter().map(TensorShape::n_values).sum()
 }
 
 #[derive(Default)]

@@ -11,12 +11,13 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::{Checkpoint, CheckpointError};
+use super::checkpoint::{Checkpoint, CheckpointError, ints_dtype, quantised_shapes, scale_name};
 use super::manifest::FileEntry;
 use super::pickle::Dtype;
 use super::shapes::TensorShape;
 use super::source::Source;
 use super::{PackError, hex};
+use crate::jukebox::Quantisation;
 
 /// Checks a file's hash, then opens it; it must hold the `wanted` tensors.
 pub(super) fn open(
@@ -32,26 +33,47 @@ pub(super) fn open(
         CheckpointError::Safetensors { problem, .. } => malformed(problem),
         e => e.into(),
     })?;
-    for TensorShape { name, shape } in wanted {
-        let Some((dtype, found)) = file.dtype(name).zip(file.shape(name)) else {
-            return Err(PackError::MissingTensor { path: path.into(), name: name.clone() });
-        };
-        if found != shape.as_slice() {
-            let (name, found) = (name.clone(), found.to_vec());
-            return Err(PackError::Shape {
-                path: path.into(),
-                name,
-                found,
-                expected: shape.clone(),
-            });
-        }
-        if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            return Err(malformed(format!(
-                "tensor {name:?}: weights are F32, F16 or BF16, not {dtype}"
-            )));
+    wanted.iter().try_for_each(|tensor| check(&file, tensor))?;
+    Ok(file)
+}
+
+/// Whether a tensor is there in its shape and a type that it may have.
+fn check(file: &Checkpoint, tensor: &TensorShape) -> Result<(), PackError> {
+    let TensorShape { name, shape } = tensor;
+    let formats = [Quantisation::Q8, Quantisation::Q4];
+    let stored_as =
+        formats.into_iter().find(|format| file.dtype(name) == Some(ints_dtype(*format)));
+    let shapes = stored_as.zip(tensor.as_quantisable());
+    match shapes.and_then(|(stored_as, shape)| quantised_shapes(stored_as, shape)) {
+        None => check_one(file, name, shape, &[Dtype::F32, Dtype::F16, Dtype::BF16]),
+        Some([ints, scales]) => {
+            check_one(file, name, &ints, &[Dtype::I8, Dtype::U8])?;
+            check_one(file, &scale_name(name), &scales, &[Dtype::BF16])
         }
     }
-    Ok(file)
+}
+
+fn check_one(
+    file: &Checkpoint,
+    name: &str,
+    expected: &[usize],
+    dtypes: &[Dtype],
+) -> Result<(), PackError> {
+    let (path, name) = (file.path().to_owned(), name.to_owned());
+    match file.dtype(&name).zip(file.shape(&name)) {
+        None => Err(PackError::MissingTensor { path, name }),
+        Some((_, found)) if found != expected => {
+            let (found, expected) = (found.to_vec(), expected.to_vec());
+            Err(PackError::Shape { path, name, found, expected })
+        }
+        Some((dtype, _)) if !dtypes.contains(&dtype) => {
+            let allowed: Vec<_> = dtypes.iter().map(Dtype::to_string).collect();
+            let allowed = allowed.join(" or ");
+            let problem = format!("tensor {name:?} is {dtype}, but can only be {allowed}");
+            Err(PackError::Malformed { path, problem })
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// Reads a file to its end and compares its hash.

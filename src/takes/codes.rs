@@ -1,5 +1,6 @@
 //! Codes on disk: safetensors with `codes_l{L}`, `i64 [1, t]`, for each level `L` in the file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use safetensors::tensor::TensorView;
@@ -8,13 +9,23 @@ use safetensors::{Dtype, SafeTensors, serialize};
 use super::TakeError;
 use super::file::write_bytes;
 
-/// Writes the codes of one level.
-pub fn write_codes(path: &Path, level: usize, codes: &[u32]) -> Result<(), TakeError> {
+/// Codes by level.
+pub type Levels = BTreeMap<usize, Vec<u32>>;
+
+/// Writes the codes of some levels.
+pub fn write_codes(path: &Path, levels: &Levels) -> Result<(), TakeError> {
     let not_codes = |problem: String| TakeError::NotCodes { path: path.into(), problem };
-    let data: Vec<u8> = codes.iter().flat_map(|code| i64::from(*code).to_le_bytes()).collect();
-    let tensor = TensorView::new(Dtype::I64, vec![1, codes.len()], &data)
-        .map_err(|e| not_codes(e.to_string()))?;
-    let bytes = serialize([(name(level), tensor)], None).map_err(|e| not_codes(e.to_string()))?;
+    let data = |codes: &Vec<u32>| -> Vec<u8> {
+        codes.iter().flat_map(|code| i64::from(*code).to_le_bytes()).collect()
+    };
+    let data: Vec<_> = levels.iter().map(|(level, codes)| (*level, data(codes))).collect();
+    let mut tensors = Vec::new();
+    for (level, data) in &data {
+        let shape = vec![1, data.len() / size_of::<i64>()];
+        let tensor = TensorView::new(Dtype::I64, shape, data);
+        tensors.push((name(*level), tensor.map_err(|e| not_codes(e.to_string()))?));
+    }
+    let bytes = serialize(tensors, None).map_err(|e| not_codes(e.to_string()))?;
     write_bytes(path, &bytes)
 }
 
@@ -42,6 +53,12 @@ pub fn read_codes(path: &Path, level: usize) -> Result<Vec<u32>, TakeError> {
             u32::try_from(value).map_err(bad)
         })
         .collect()
+}
+
+/// Reads the codes of every level in the file.
+pub fn read_levels(path: &Path) -> Result<Levels, TakeError> {
+    let levels = levels_in(path)?.into_iter();
+    levels.map(|level| Ok((level, read_codes(path, level)?))).collect()
 }
 
 /// The levels that a file has codes of, finest first.
@@ -72,17 +89,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("codes.safetensors");
 
-        write_codes(&path, 2, &[0, 7, 2047]).unwrap();
+        let levels = Levels::from([(2, vec![0, 7, 2047]), (1, vec![3; 9])]);
+
+        write_codes(&path, &levels).unwrap();
 
         assert_eq!(read_codes(&path, 2).unwrap(), [0, 7, 2047]);
-        assert_eq!(levels_in(&path).unwrap(), [2]);
+        assert_eq!(levels_in(&path).unwrap(), [1, 2]);
+        assert_eq!(read_levels(&path).unwrap(), levels);
     }
 
     #[test]
     fn a_level_that_is_not_there_is_answered_with_those_that_are() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("codes.safetensors");
-        write_codes(&path, 2, &[1]).unwrap();
+        write_codes(&path, &Levels::from([(2, vec![1])])).unwrap();
 
         let error = read_codes(&path, 0).unwrap_err().to_string();
 

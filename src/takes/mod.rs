@@ -18,29 +18,32 @@ mod recipe;
 mod spectrogram;
 pub mod wav;
 
-pub use codes::{levels_in, read_codes, write_codes};
+pub use codes::{Levels, levels_in, read_codes, read_levels, write_codes};
 pub use error::TakeError;
 pub use file::write_whole;
-pub use recipe::{Label, PackId, Prime, Recipe, SamplerRecipe};
+pub use recipe::{CodesId, Label, PackId, Prime, Recipe, SamplerRecipe};
 
 /// One continuation: its codes, prime included, and what made them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Take {
-    /// Codes of [`Recipe::level`].
-    pub codes: Vec<u32>,
+    /// Codes of [`Recipe::level`], and of those below it down to [`Recipe::finest_level`].
+    pub codes: Levels,
     pub recipe: Recipe,
 }
 
 impl Take {
     /// Writes the codes and the recipe as two files.
     pub fn write(&self, codes: &Path, recipe: &Path) -> Result<(), TakeError> {
-        write_codes(codes, self.recipe.level, &self.codes)?;
+        write_codes(codes, &self.codes)?;
         self.recipe.write(recipe)
     }
 
     /// Reads what [`Take::write`] wrote.
     pub fn read(codes: &Path, recipe: &Path) -> Result<Self, TakeError> {
         let recipe = Recipe::read(recipe)?;
-        Ok(Self { codes: read_codes(codes, recipe.level)?, recipe })
+        let codes = (recipe.finest_level..=recipe.level)
+            .map(|level| Ok((level, read_codes(codes, level)?)))
+            .collect::<Result<_, TakeError>>()?;
+        Ok(Self { codes, recipe })
     }
 }

@@ -20,14 +20,24 @@ pub struct Recipe {
     pub pack: PackId,
     /// What the networks ran on.
     pub backend: String,
-    pub prime: Prime,
+    /// What was listened to; none where finer levels were written for codes that were there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prime: Option<Prime>,
+    /// The codes that finer levels were written for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codes: Option<CodesId>,
     pub seed: u64,
     pub artist: Label,
     pub genres: Vec<Label>,
     pub sampler: SamplerRecipe,
-    /// The level of the codes.
+    /// The whole lyrics, as they were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lyrics: Option<String>,
+    /// The coarsest level of the codes.
     pub level: usize,
-    /// Length of the continuation.
+    /// The finest level of the codes, which is what sounds.
+    pub finest_level: usize,
+    /// Length of what is new.
     pub length_seconds: f64,
     /// Length of the whole song, before it is brought within what the pack takes.
     pub total_seconds: f64,
@@ -49,6 +59,14 @@ pub struct Prime {
     pub sha256: String,
     pub n_frames: usize,
     pub sample_rate: u32,
+}
+
+/// Codes that were there before: of one level, as little-endian `u32`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodesId {
+    pub sha256: String,
+    pub n_tokens: usize,
 }
 
 /// An artist or genre; the id decides, the name is for people.
@@ -101,9 +119,7 @@ impl Recipe {
 impl Prime {
     /// Describes what was listened to.
     pub fn of(samples: &[f32], sample_rate: u32) -> Self {
-        let mut hash = Sha256::new();
-        samples.iter().for_each(|sample| hash.update(sample.to_le_bytes()));
-        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = sha256(samples.iter().map(|sample| sample.to_le_bytes()));
         Self { sha256, n_frames: samples.len(), sample_rate }
     }
 
@@ -113,6 +129,21 @@ impl Prime {
     }
 }
 
+impl CodesId {
+    /// Describes codes of one level.
+    pub fn of(codes: &[u32]) -> Self {
+        let sha256 = sha256(codes.iter().map(|code| code.to_le_bytes()));
+        Self { sha256, n_tokens: codes.len() }
+    }
+}
+
+/// Hexadecimal digits of a hash over numbers.
+fn sha256(numbers: impl Iterator<Item = [u8; 4]>) -> String {
+    let mut hash = Sha256::new();
+    numbers.for_each(|number| hash.update(number));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 pub(super) fn example() -> Recipe {
     Recipe {
@@ -120,12 +151,15 @@ pub(super) fn example() -> Recipe {
         encore_version: "0.1.0".into(),
         pack: PackId { name: "Tiny".into(), sha256: "00".repeat(32) },
         backend: "cpu-f32".into(),
-        prime: Prime::of(&[0.0, 0.5], 44_100),
+        prime: Some(Prime::of(&[0.0, 0.5], 44_100)),
+        codes: None,
         seed: u64::MAX,
         artist: Label { id: 4, name: "Hearthside".into() },
         genres: vec![Label { id: 4, name: "folk".into() }],
         sampler: SamplerRecipe { temperature: 0.95, top_k: None, top_p: Some(0.92) },
+        lyrics: Some("La\nla".into()),
         level: 1,
+        finest_level: 1,
         length_seconds: 8.0,
         total_seconds: 40.0,
     }

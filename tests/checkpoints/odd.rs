@@ -126,7 +126,8 @@ fn a_trainers_checkpoint_opens_with_its_prefix_its_optimiser_and_its_numpy_numbe
     let pickle = Pickle::new().raw(b"}(").text("hps");
     let pickle = pickle.global("jukebox.hparams", "Hyperparams").raw(b")\x81(").text("heads");
     let pickle = scalar(pickle, "i8", "\u{2}\0\0\0\0\0\0\0").text("lr");
-    let pickle = scalar(pickle, "f8", "\0\0\0\0\0\0\u{f8}?").text("labels");
+    let pickle = scalar(pickle, "f8", "\0\0\0\0\0\0\u{f8}?").text("m_attn");
+    let pickle = scalar(pickle, "f4", "333?").text("labels");
     let pickle = scalar(pickle, "b1", "\u{1}").text("name").text("x").raw(b"u");
     let pickle = pickle.text("model").global("collections", "OrderedDict").raw(b")R(");
     let pickle = pickle.text("module.w").tensor(&view("0", 2, 0, &[2], &[1])).raw(b"u}");
@@ -143,7 +144,9 @@ fn a_trainers_checkpoint_opens_with_its_prefix_its_optimiser_and_its_numpy_numbe
     assert_eq!(checkpoint.tensors().map(|(name, ..)| name).collect::<Vec<_>>(), ["w"]);
     assert_eq!(values(&checkpoint, "w"), [1.0, 2.0]);
     let hps = serde_json::Value::Object(checkpoint.hps().clone());
-    let want = serde_json::json!({"heads": 2, "lr": 1.5, "labels": true, "name": "x"});
+    let want = serde_json::json!({
+        "heads": 2, "lr": 1.5, "m_attn": 0.7, "labels": true, "name": "x",
+    });
     assert_eq!(hps, want);
 }
 
@@ -189,6 +192,21 @@ fn a_plain_state_dictionary_and_protocol_4_are_read_too() {
         open(zip(&[Entry::new("a/data.pkl", &object), Entry::new("a/data/0", &numbers)]));
 
     assert_eq!(values(&checkpoint, "w"), [1.0, 2.0]);
+}
+
+#[test]
+fn a_legacy_stream_may_be_of_any_protocol() {
+    let object = state_dict(&[("w", view("0", 2, 0, &[2], &[1]))]);
+    let protocol_2 = legacy(&object, &[("0", 2, &f32s([1.0, 2.0]))]);
+    let magic = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
+    let rest = &protocol_2[2 + magic.len()..];
+    let framed =
+        |protocol: u8| [&[0x80, protocol, 0x95, 13, 0, 0, 0, 0, 0, 0, 0][..], magic].concat();
+    for first in [[&[0x80, 3][..], magic].concat(), framed(4), framed(5)] {
+        let checkpoint = open([&first, rest].concat());
+
+        assert_eq!(values(&checkpoint, "w"), [1.0, 2.0]);
+    }
 }
 
 #[test]

@@ -1,9 +1,17 @@
 //! The command line does its jobs, and answers every mistake with one sentence and exit code 2.
 
+#[path = "../common/checkpoints.rs"]
+mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
+mod convert;
+mod finer;
+#[path = "../common/pickles.rs"]
+mod pickles;
 mod refusals;
+mod singer;
 mod takes;
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -145,6 +153,9 @@ fn every_command_explains_itself() {
         ("encode", "--level"),
         ("decode", "--out"),
         ("continue", "--prime-seconds"),
+        ("upsample", "--until"),
+        ("score", "--level"),
+        ("align", "--lyrics"),
     ] {
         let output = desk.encore(&format!("{command} --help"));
 

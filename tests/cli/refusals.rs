@@ -24,7 +24,7 @@ fn every_bad_number_is_refused_by_name_and_value() {
     for (option, values) in [
         ("--seconds", &["0", "-3", "NaN", "inf", "1e9", "0.05", "4000", "ten"][..]),
         ("--prime-seconds", &["0", "-1", "nan", "0.5", "0.0001"]),
-        ("--total-seconds", &["0", "0.2", "60", "NaN"]),
+        ("--total-seconds", &["0", "0.2", "NaN"]),
         ("--takes", &["0", "-1", "65", "1000000", "1.5"]),
         ("--seed", &["-1", "x", "99999999999999999999"]),
         ("--temperature", &["0", "-1", "NaN", "1e6"]),
@@ -114,7 +114,8 @@ fn files_that_are_missing_or_something_else_are_named() {
 #[test]
 fn codes_that_the_codebook_does_not_have_are_refused() {
     let desk = Desk::new();
-    encore::takes::write_codes(&desk.path("codes.safetensors"), 0, &[3, 16]).unwrap();
+    encore::takes::write_codes(&desk.path("codes.safetensors"), &[(0, vec![3, 16])].into())
+        .unwrap();
 
     let sentence = desk.refusal("decode codes.safetensors --pack tiny --level 0 --out back.wav");
 

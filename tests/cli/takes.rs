@@ -30,11 +30,11 @@ fn continuing_writes_for_each_take_its_audio_codes_recipe_and_picture() {
         assert_eq!(said["seed"], 7 + i as u64);
         assert_eq!(take.recipe.seed, 7 + i as u64);
         assert_eq!((audio.rate_hz, audio.n_channels), (TINY_RATE, 1));
-        assert_eq!(take.recipe.prime.n_frames, 160, "0.02 s");
+        assert_eq!(take.recipe.prime.unwrap().n_frames, 160, "0.02 s");
         assert_eq!(audio.n_frames(), 160 + 4000, "the prime, then 0.5 s");
         assert_eq!(said["seam_seconds"], 0.02);
         assert_eq!(said["seconds"], 0.52);
-        assert_eq!(take.codes.len(), audio.n_frames() / HOP);
+        assert_eq!(take.codes[&0].len(), audio.n_frames() / HOP);
         assert_eq!(take.recipe.artist.name, "Ada");
         assert_eq!(take.recipe.genres[0].name, "loops", "the one that suits Ada");
         assert!(fs::read(file("picture")).unwrap().starts_with(b"\x89PNG"));
@@ -142,4 +142,19 @@ fn the_codes_of_a_take_decode_to_its_continuation() {
 
     let largest = take[160..].iter().zip(&back[160..]).map(|(a, b)| (a - b).abs());
     assert!(largest.fold(0.0, f32::max) < 1e-4);
+}
+
+#[test]
+fn a_song_longer_than_the_model_knows_is_composed_with_a_note() {
+    let desk = Desk::new();
+    let line = "continue track.wav --pack tiny --artist ada --seconds 0.1";
+
+    let output = desk.encore(&format!("{line} --total-seconds 60 --out takes"));
+
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.starts_with("note: this model knows songs of 0.1 s to 60 s, and 60.00 s"),
+        "{said}"
+    );
 }

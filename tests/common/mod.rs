@@ -28,7 +28,8 @@ pub fn write_tiny_pack(dir: &Path) {
 
 /// Writes `pack.json` with the sizes and hashes that the files have now.
 pub fn seal(dir: &Path, mut manifest: Value) {
-    for file in ["vqvae.safetensors", "prior.safetensors"] {
+    let typed: Manifest = serde_json::from_value(manifest.clone()).unwrap();
+    for file in typed.weight_files() {
         let bytes = fs::read(dir.join(file)).unwrap();
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let entry = FileEntry { sha256, bytes: bytes.len() as u64 };

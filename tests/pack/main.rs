@@ -1,7 +1,12 @@
 //! A sound pack loads; everything that can be wrong with one is said, with the file and the value.
 
+#[path = "../common/checkpoints.rs"]
+mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/pickles.rs"]
+mod pickles;
+mod quantised;
 mod refusals;
 
 use std::fs;
@@ -51,7 +56,7 @@ fn the_starter_packs_files_hold_the_parameters_that_were_counted_and_nothing_els
     let headers: u64 = pack.manifest().files.keys().map(|file| header_bytes(file)).sum();
 
     assert_eq!(pack.memory_bytes(Precision::F32), pack.bytes() - headers);
-    assert_eq!(pack.memory_bytes(Precision::F16), 2 * pack.parameters());
+    assert_eq!(pack.memory_bytes(Precision::F32), 4 * pack.parameters());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use encore::jukebox::prior::timing;
 use encore::jukebox::sample::kept;
 use encore::jukebox::song::{LyricWindow, midpoint, starts};
 use encore::jukebox::{LabelConfig, LabelRow, SamplerSettings};
-use encore::lyrics::{Vocabulary, clean};
+use encore::lyrics::{Vocabulary, clean, latin, unidecoded};
 use encore::pack::labels::underscored;
 use encore::pack::{LabelRule, Labels};
 use serde_json::Value;
@@ -28,8 +28,10 @@ pub fn run(set: &Path, labels: &Value, tally: &mut Tally) -> Outcome {
         ("get_starts", &window_starts),
         ("filter_logits", &filters),
     ];
+    let mut checked = vec!["norm_v2", "vocab_v2", "vocab_v3", "id_files"];
     for (name, check) in groups {
         let cases = labels[name].as_array().ok_or(format!("labels.json has no {name}"))?;
+        checked.push(name);
         for (i, case) in cases.iter().enumerate() {
             check(case, tally).ok_or_else(|| format!("case {i} of {name} lacks a value"))?;
         }
@@ -43,6 +45,13 @@ pub fn run(set: &Path, labels: &Value, tally: &mut Tally) -> Outcome {
         let got: Vec<_> =
             symbols.map(|symbol| symbol.map_or(String::new(), String::from)).collect();
         tally.equal(name, &got, &want);
+    }
+    for name in labels.as_object().into_iter().flat_map(|labels| labels.keys()) {
+        if name == "published_lists_examples" {
+            tally.skip(name, "it needs the released lists of names");
+        } else if !checked.contains(&name.as_str()) {
+            tally.skip(name, "nothing here computes it");
+        }
     }
     Ok(())
 }
@@ -81,9 +90,12 @@ impl Tables {
     fn genre(&self, case: &Value, tally: &mut Tally) -> Option<()> {
         let name = case["name"].as_str()?;
         for (rule, labels) in [("v2", &self.v2), ("v3", &self.v3)] {
-            let want: Vec<u32> = serde_json::from_value(case[rule].clone()).ok()?;
-            let got = labels.choose(None, &[name.into()], want.len()).ok()?.genres;
-            tally.equal(&format!("the {rule} ids of the genre {name:?}"), &got, &want);
+            let got = labels.choose(None, &[name.into()], usize::MAX).ok()?.genres;
+            let what = format!("the {rule} ids of the genre {name:?}");
+            match serde_json::from_value::<Vec<u32>>(case[rule].clone()) {
+                Ok(want) => tally.equal(&what, &got, &want),
+                Err(_) => tally.skip(&what, "the reference refuses it"), // more words than it takes
+            }
         }
         Some(())
     }
@@ -146,8 +158,14 @@ fn first_window(full: &[u32], n: usize, head: &[i64]) -> Vec<i64> {
 
 fn lyrics(case: &Value, tally: &mut Tally) -> Option<()> {
     let text = case["text"].as_str()?;
+    // the one difference that is meant: scripts that the reference leaves out are read here
+    let spell = |c: char| match latin(c) == unidecoded(c) {
+        true => c.to_string(),
+        false => unidecoded(c).into_owned(),
+    };
+    let spelt: String = text.chars().map(spell).collect();
     for (rule, vocabulary) in [("v2", Vocabulary::V2), ("v3", Vocabulary::V3)] {
-        let got = clean(text, vocabulary);
+        let got = clean(&spelt, vocabulary);
         let want = case[format!("{rule}_clean")].as_str()?;
         tally.equal(&format!("{text:?} for {rule}"), &[got.text.as_str()], &[want]);
         let want: Vec<u32> = serde_json::from_value(case[format!("{rule}_tokens")].clone()).ok()?;

@@ -6,6 +6,7 @@
 //! skipped by name, with the reason.
 
 mod anchor;
+mod expected;
 mod labels;
 mod pipeline;
 mod prior;
@@ -14,40 +15,34 @@ mod tally;
 mod vqvae;
 mod weights;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
 
+use expected::{Expected, codes};
 use tally::Tally;
-use weights::{FORMS, Form};
+use weights::{Source, entries, name, sources};
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+type Outcome = Fallible<()>;
+
+/// What makes a folder a set.
+const MARKS: [&str; 3] = ["meta.json", "labels.json", "anchor.json"];
+/// Folders within folders in which sets are looked for.
+const MAX_DEPTH: usize = 3;
 
 /// Without the test harness, which would hide what agreed and by how much.
 fn main() -> ExitCode {
     let folder = fixtures();
-    let mut sets: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("{folder:?}: {error}"))
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_dir())
-        .collect();
-    sets.sort();
     let mut total = Tally::new("total");
-    for set in &sets {
-        for (idx, form) in FORMS.iter().enumerate() {
-            let name = set.file_name().unwrap_or_default().to_string_lossy();
-            let mut tally = Tally::new(&format!("{name} ({})", form.name));
-            if let Err(error) = run(set, form, idx == 0, &mut tally) {
-                tally.fail("the set", &error.to_string());
-            }
-            if !tally.is_empty() {
-                println!("{}", tally.line());
-            }
-            total.add(&tally);
+    for set in sets(&folder, 0) {
+        let name = set.strip_prefix(&folder).unwrap_or(&set).to_string_lossy().into_owned();
+        let mut tally = Tally::new(&name);
+        if let Err(error) = run(&set, &mut tally, &mut total) {
+            tally.fail("the set", &error.to_string());
         }
+        tally.finish(&mut total);
     }
     println!("{}", total.counts());
     if total.n_passed == 0 {
@@ -59,22 +54,58 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs what a set says, with its weights in one form; what needs no weights runs with the first.
-fn run(set: &Path, form: &Form, is_first: bool, tally: &mut Tally) -> Outcome {
+/// The sets of a folder; a folder without any is taken for one, and fails.
+fn sets(folder: &Path, depth: usize) -> Vec<PathBuf> {
+    let folders = entries(folder, Path::is_dir);
+    let folders = folders.unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let is_set = |path: &Path| MARKS.iter().any(|mark| path.join(mark).exists());
+    let within = |path: PathBuf| match is_set(&path) || depth == MAX_DEPTH {
+        true => vec![path],
+        false => {
+            let inner = sets(&path, depth + 1);
+            if inner.is_empty() { vec![path] } else { inner }
+        }
+    };
+    folders.into_iter().flat_map(within).collect()
+}
+
+/// Runs what a set says: what needs weights once for each form of them.
+fn run(set: &Path, tally: &mut Tally, total: &mut Tally) -> Outcome {
     if set.join("labels.json").exists() {
-        let labels = json(&set.join("labels.json"))?;
-        return if is_first { labels::run(set, &labels, tally) } else { Ok(()) };
+        return labels::run(set, &json(&set.join("labels.json"))?, tally);
     }
     if set.join("anchor.json").exists() {
-        return if is_first { anchor::run(set, tally) } else { Ok(()) };
+        return anchor::run(set, &json(&set.join("anchor.json"))?, tally);
     }
     let meta = json(&set.join("meta.json"))?;
-    match meta["kind"].as_str() {
-        Some("vqvae") => vqvae::run(set, &meta, form, tally),
-        Some("prior") => prior::run(set, &meta, form, tally),
-        Some("pipeline") => pipeline::run(set, &meta, form, tally),
-        kind => Err(format!("unknown kind {kind:?}").into()),
+    let expected = Expected::load(set)?;
+    let check = match meta["kind"].as_str() {
+        Some("vqvae") => vqvae::run,
+        Some("prior") => prior::run,
+        Some("pipeline") => pipeline::run,
+        kind => return Err(format!("unknown kind {kind:?}").into()),
+    };
+    let sources = sources(set)?;
+    if sources.is_empty() {
+        return Err("it has no weights".into());
     }
+    for source in &sources {
+        let mut of_source = Tally::new(&format!("{} ({})", tally.name(), source.name));
+        if let Err(error) = check(set, &meta, source, &expected, &mut of_source) {
+            of_source.fail("the set", &error.to_string());
+        }
+        of_source.finish(total);
+    }
+    expected.report_unused(tally);
+    for (what, is_there) in [
+        ("grads.safetensors", set.join("grads.safetensors").exists()),
+        ("losses_eval of meta.json", !meta["losses_eval"].is_null()),
+    ] {
+        if is_there {
+            tally.skip(what, "training is not built");
+        }
+    }
+    Ok(())
 }
 
 /// The folder of fixture sets.
@@ -88,26 +119,7 @@ fn fixtures() -> PathBuf {
     if beside.exists() { beside } else { package.join("tests/fixtures") }
 }
 
-fn json(path: &Path) -> Result<Value, Box<dyn std::error::Error>> {
-    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
-}
-
-/// What the reference gave.
-struct Expected(HashMap<String, Tensor>);
-
-impl Expected {
-    fn load(set: &Path) -> candle_core::Result<Self> {
-        let path = set.join("expected.safetensors");
-        Ok(Self(candle_core::safetensors::load(path, &Device::Cpu)?))
-    }
-
-    fn get(&self, name: &str) -> Result<&Tensor, String> {
-        self.0.get(name).ok_or_else(|| format!("expected.safetensors has no {name}"))
-    }
-}
-
-/// Integers of a fixture as codes.
-fn codes(tensor: &Tensor) -> candle_core::Result<Vec<Vec<u32>>> {
-    let rows = tensor.to_dtype(DType::I64)?.to_vec2::<i64>()?;
-    Ok(rows.into_iter().map(|row| row.into_iter().map(|code| code as u32).collect()).collect())
+fn json(path: &Path) -> Fallible<Value> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{:?}: {error}", name(path)))?;
+    Ok(serde_json::from_slice(&bytes)?)
 }

@@ -1,15 +1,23 @@
 //! Shapes of networks, from the reference's own hyper-parameters.
 
+use std::collections::BTreeSet;
+
 use encore::jukebox::{
     AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
     PriorConfig, VqvaeConfig,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Shape of a VQ-VAE.
+/// Shape of a VQ-VAE; where it has no multipliers, its levels are of one shape.
 pub fn vqvae(hps: &Value) -> Result<VqvaeConfig, serde_json::Error> {
+    let n_levels = hps["levels"].as_u64().unwrap_or(0) as usize;
+    let multipliers = match &hps["hvqvae_multipliers"] {
+        Value::Null => json!(vec![1; n_levels]),
+        multipliers => multipliers.clone(),
+    };
     let mut config = json!({
-        "multipliers": hps["hvqvae_multipliers"],
+        "multipliers": multipliers,
         "reverse_decoder_dilation": hps["vqvae_reverse_decoder_dilation"],
     });
     for name in [
@@ -30,85 +38,159 @@ pub fn vqvae(hps: &Value) -> Result<VqvaeConfig, serde_json::Error> {
 }
 
 /// Shape of a prior over the codes of a VQ-VAE, of which only the rates and the codebook matter.
-pub fn prior(hps: &Value, vqvae: &Value) -> Option<PriorConfig> {
-    let size = |name: &str| hps[name].as_u64().map(|n| n as usize);
-    let share = |name: &str| hps[name].as_f64();
-    let rate = |name: &str, level: usize| vqvae[name][level].as_u64().map(|n| n as usize);
-    let (level, n_levels) = (size("level")?, size("levels")?);
+pub fn prior(hps: &Value, vqvae: &Value) -> Result<PriorConfig, String> {
+    prior_config(&Hps(hps), &Hps(vqvae)).map_err(|name| format!("meta.json lacks {name}"))
+}
+
+fn prior_config(hps: &Hps, vqvae: &Hps) -> Result<PriorConfig, String> {
+    let (level, n_levels) = (hps.size("level")?, hps.size("levels")?);
     let is_top = level + 1 == n_levels;
+    let (downs_t, strides_t) = (vqvae.sizes("downs_t")?, vqvae.sizes("strides_t")?);
+    let rate = |rates: &[usize], level: usize| {
+        rates.get(level).copied().ok_or_else(|| format!("a rate of level {level}"))
+    };
     let mut hop = 1;
     for l in 0..=level {
-        hop *= rate("strides_t", l)?.pow(rate("downs_t", l)? as u32);
+        hop *= rate(&strides_t, l)?.pow(rate(&downs_t, l)? as u32);
     }
-    let l_bins = vqvae["l_bins"].as_u64()? as usize;
-    let labels = match hps["labels"].as_bool()? {
-        false => None,
-        true => Some(LabelConfig {
-            genre_bins: hps["y_bins"][0].as_u64()? as usize,
-            artist_bins: hps["y_bins"][1].as_u64()? as usize,
-            max_genre_words: size("max_bow_genre_size")?,
-            t_bins: size("t_bins")?,
-            min_duration_seconds: share("min_duration").unwrap_or(0.0),
-            max_duration_seconds: share("max_duration").unwrap_or(600.0),
-            sample_rate: hps["sr"].as_u64()? as u32,
+    let l_bins = vqvae.size("l_bins")?;
+    let labels = || -> Result<LabelConfig, String> {
+        let bins = hps.sizes("y_bins")?;
+        Ok(LabelConfig {
+            genre_bins: *bins.first().ok_or("y_bins")?,
+            artist_bins: *bins.get(1).ok_or("y_bins")?,
+            max_genre_words: hps.size("max_bow_genre_size")?,
+            t_bins: hps.size("t_bins")?,
+            min_duration_seconds: hps.share("min_duration").unwrap_or(0.0),
+            max_duration_seconds: hps.share("max_duration").unwrap_or(600.0),
+            sample_rate: hps.size("sr")? as u32,
             hop,
             timing: is_top,
-        }),
+        })
     };
-    let conditioner = match is_top {
-        true => None,
-        false => Some(ConditionerConfig {
-            width: size("cond_width")?,
-            depth: size("cond_depth")?,
-            m_conv: share("cond_m_conv")?,
-            dilation_growth_rate: size("cond_dilation_growth_rate")?,
-            dilation_cycle: size("cond_dilation_cycle"),
-            res_scale: hps["cond_res_scale"].as_bool()?,
-            downs_t: rate("downs_t", level + 1)?,
-            strides_t: rate("strides_t", level + 1)?,
+    let conditioner = || -> Result<ConditionerConfig, String> {
+        Ok(ConditionerConfig {
+            width: hps.size("cond_width")?,
+            depth: hps.size("cond_depth")?,
+            m_conv: hps.share("cond_m_conv")?,
+            dilation_growth_rate: hps.size("cond_dilation_growth_rate")?,
+            dilation_cycle: hps.size("cond_dilation_cycle").ok(),
+            res_scale: hps.truth("cond_res_scale")?,
+            downs_t: rate(&downs_t, level + 1)?,
+            strides_t: rate(&strides_t, level + 1)?,
             l_bins,
-        }),
+        })
     };
-    Some(PriorConfig {
+    let reads_lyrics = hps.truth("use_tokens") != Ok(false) && hps.size("n_tokens")? != 0;
+    Ok(PriorConfig {
         level,
-        n_ctx: size("n_ctx")?,
-        width: size("prior_width")?,
-        depth: size("prior_depth")?,
-        heads: size("heads")?,
-        attn_order: size("attn_order")?,
-        blocks: size("blocks").unwrap_or(1),
-        m_attn: share("m_attn")?,
-        m_mlp: share("m_mlp")?,
-        merged_decoder: hps["merged_decoder"].as_bool()?,
-        res_scale: hps["res_scale"].as_bool()?,
+        n_ctx: hps.size("n_ctx")?,
+        width: hps.size("prior_width")?,
+        depth: hps.size("prior_depth")?,
+        heads: hps.size("heads")?,
+        attn_order: hps.size("attn_order")?,
+        blocks: hps.size("blocks").unwrap_or(1),
+        m_attn: hps.share("m_attn")?,
+        m_mlp: hps.share("m_mlp")?,
+        merged_decoder: hps.truth("merged_decoder")?,
+        res_scale: hps.truth("res_scale")?,
         l_bins,
-        labels,
-        lyrics: if size("n_tokens")? == 0 { None } else { Some(lyrics(hps)?) },
-        conditioner,
+        labels: if hps.truth("labels")? { Some(labels()?) } else { None },
+        lyrics: if reads_lyrics { Some(lyrics(hps)?) } else { None },
+        conditioner: if is_top { None } else { Some(conditioner()?) },
     })
 }
 
-fn lyrics(hps: &Value) -> Option<LyricsConfig> {
-    let size = |name: &str| hps[name].as_u64().map(|n| n as usize);
-    let kind = match hps["single_enc_dec"].as_bool()? {
+fn lyrics(hps: &Hps) -> Result<LyricsConfig, String> {
+    let kind = match hps.truth("single_enc_dec")? {
         true => LyricsKind::SingleSequence,
         false => LyricsKind::SeparateEncoder(EncoderConfig {
-            width: size("prime_width")?,
-            depth: size("prime_depth")?,
-            heads: size("prime_heads")?,
-            attn_order: size("prime_attn_order")?,
-            blocks: size("prime_blocks").unwrap_or(1),
-            m_attn: hps["prime_m_attn"].as_f64()?,
-            m_mlp: hps["prime_m_mlp"].as_f64()?,
-            res_scale: hps["prime_res_scale"].as_bool().unwrap_or(false),
+            width: hps.size("prime_width")?,
+            depth: hps.size("prime_depth")?,
+            heads: hps.size("prime_heads")?,
+            attn_order: hps.size("prime_attn_order")?,
+            blocks: hps.size("prime_blocks").unwrap_or(1),
+            m_attn: hps.share("prime_m_attn")?,
+            m_mlp: hps.share("prime_m_mlp")?,
+            res_scale: hps.truth("prime_res_scale").unwrap_or(false),
         }),
     };
-    let (layer, head) = (size("alignment_layer"), size("alignment_head"));
-    Some(LyricsConfig {
-        n_tokens: size("n_tokens")?,
-        n_vocab: size("n_vocab")?,
+    let depth = hps.size("prior_depth")?;
+    let layer = hps.size("alignment_layer").ok().filter(|layer| *layer < depth);
+    let head = hps.size("alignment_head").ok();
+    Ok(LyricsConfig {
+        n_tokens: hps.size("n_tokens")?,
+        n_vocab: hps.size("n_vocab")?,
         kind,
         alignment: layer.zip(head).map(|(layer, head)| AlignmentConfig { layer, head }),
-        prime_loss_fraction: hps["prime_loss_fraction"].as_f64()?,
+        prime_loss_fraction: hps.share("prime_loss_fraction")?,
     })
+}
+
+/// A shape as a file tells it, with what the file of one prior cannot know: the VQ-VAE's hop, and what
+/// a prior without timing does not look at. (The port keeps one limit of genre words for all priors.)
+pub fn as_told(mut told: PriorConfig, known: &PriorConfig) -> PriorConfig {
+    if let (Some(told), Some(known)) = (&mut told.labels, &known.labels) {
+        told.hop = known.hop;
+        if !known.timing {
+            told.max_genre_words = known.max_genre_words;
+            told.t_bins = known.t_bins;
+            told.min_duration_seconds = known.min_duration_seconds;
+            told.max_duration_seconds = known.max_duration_seconds;
+        }
+    }
+    told
+}
+
+/// Hyper-parameters; what is missing is an error with its name.
+struct Hps<'a>(&'a Value);
+
+impl Hps<'_> {
+    fn share(&self, name: &str) -> Result<f64, String> {
+        self.0[name].as_f64().ok_or(name.into())
+    }
+
+    /// A whole number; some writers make `8.0` of it.
+    fn size(&self, name: &str) -> Result<usize, String> {
+        let value = self.share(name)?;
+        if 0.0 <= value && value.fract() == 0.0 { Ok(value as usize) } else { Err(name.into()) }
+    }
+
+    fn truth(&self, name: &str) -> Result<bool, String> {
+        let number = || self.share(name).map(|number| number != 0.0);
+        self.0[name].as_bool().map_or_else(number, Ok)
+    }
+
+    fn sizes(&self, name: &str) -> Result<Vec<usize>, String> {
+        serde_json::from_value(self.0[name].clone()).map_err(|_| name.into())
+    }
+}
+
+/// Where two shapes differ first; their numbers may differ as much as 32 bits do.
+pub fn difference<C: Serialize>(got: &C, want: &C) -> Option<String> {
+    let json = |config| serde_json::to_value(config).unwrap_or_default();
+    first_difference("", &json(got), &json(want))
+}
+
+fn first_difference(at: &str, got: &Value, want: &Value) -> Option<String> {
+    let differ = || Some(format!("{at} is {got} instead of {want}"));
+    match (got, want) {
+        (Value::Object(of_got), Value::Object(of_want)) => {
+            let names: BTreeSet<_> = of_got.keys().chain(of_want.keys()).collect();
+            names
+                .into_iter()
+                .find_map(|name| first_difference(&format!("{at}.{name}"), &got[name], &want[name]))
+        }
+        (Value::Number(got), Value::Number(want)) => {
+            let (got, want) = got.as_f64().zip(want.as_f64())?;
+            if (got - want).abs() <= 1e-6 * want.abs() { None } else { differ() }
+        }
+        _ => {
+            if got == want {
+                None
+            } else {
+                differ()
+            }
+        }
+    }
 }

@@ -1,9 +1,14 @@
 //! Counts what agreed, and remembers by how much the rest was off.
 
 use candle_core::{DType, Tensor};
+use serde::Serialize;
+
+use crate::shapes::difference;
 
 /// Largest difference between numbers that agree.
 const TOLERANCE: f64 = 1e-4;
+/// Characters of a value that a line shows.
+const MAX_SHOWN: usize = 200;
 
 pub struct Tally {
     name: String,
@@ -37,6 +42,15 @@ impl Tally {
         Ok(())
     }
 
+    /// A shape as its file tells it; what the file does not tell is named.
+    pub fn shape<C: Serialize>(&mut self, got: &Result<C, String>, want: &C) {
+        match got.as_ref().map(|got| difference(got, want)) {
+            Err(missing) => self.skip("the shape", &format!("the file does not say {missing}")),
+            Ok(None) => self.n_passed += 1,
+            Ok(Some(difference)) => self.fail("the shape that the file tells", &difference),
+        }
+    }
+
     /// Values that have to be the same.
     pub fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, got: &[T], want: &[T]) {
         if got == want {
@@ -44,8 +58,8 @@ impl Tally {
             return;
         }
         let n = got.iter().zip(want).take_while(|(got, want)| got == want).count();
-        let found = (got.get(n), want.get(n));
-        self.fail(what, &format!("differs first at {n}, found and expected {found:?}"));
+        let (found, wanted) = (brief(got.get(n)), brief(want.get(n)));
+        self.fail(what, &format!("differs first at {n}, found {found}, expected {wanted}"));
     }
 
     pub fn fail(&mut self, what: &str, why: &str) {
@@ -58,22 +72,30 @@ impl Tally {
         println!("{}: {what} skipped: {why}", self.name);
     }
 
-    pub fn add(&mut self, other: &Tally) {
-        self.n_passed += other.n_passed;
-        self.n_failed += other.n_failed;
-        self.n_skipped += other.n_skipped;
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.n_passed + self.n_failed + self.n_skipped == 0
+    /// Prints a line and adds to the total.
+    pub fn finish(self, total: &mut Tally) {
+        if 0 < self.n_passed + self.n_failed + self.n_skipped {
+            println!("{}", self.line());
+        }
+        total.n_passed += self.n_passed;
+        total.n_failed += self.n_failed;
+        total.n_skipped += self.n_skipped;
     }
 
     pub fn counts(&self) -> String {
         format!("{} passed, {} failed, {} skipped", self.n_passed, self.n_failed, self.n_skipped)
     }
 
-    pub fn line(&self) -> String {
+    fn line(&self) -> String {
         let off = self.largest_difference;
         format!("{}: {} (largest difference {off:.1e})", self.name, self.counts())
     }
+}
+
+fn brief(value: impl std::fmt::Debug) -> String {
+    format!("{value:?}").chars().take(MAX_SHOWN).collect()
 }

@@ -32,7 +32,7 @@ pub fn encode(args: &EncodeArgs, as_json: bool) -> Result<(), Failure> {
     let spinner = Spinner::new("encoding");
     let codes = pack.load_vqvae()?.encode(&audio, level)?;
     drop(spinner);
-    write_codes(&args.out, level, &codes)?;
+    write_codes(&args.out, &[(level, codes.clone())].into())?;
 
     let seconds = seconds_from_frames(codes.len() * hop, pack.sample_rate().into());
     let n_distinct = codes.iter().collect::<BTreeSet<_>>().len();

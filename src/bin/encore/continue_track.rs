@@ -1,134 +1,220 @@
 //! `encore continue`: the main job, from a track to takes on disk.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
-use encore::engine::EngineError;
+use encore::engine::finer;
 use encore::engine::model::Model;
-use encore::engine::session::{Listener, Request, compose};
-use encore::link::{Progress, Stage};
-use encore::takes::{PackId, Prime, Recipe, SamplerRecipe, Take, measure, picture, wav};
-use encore::units::{FADE_SECONDS, frames_from_seconds, seconds_from_frames};
-use serde_json::{Value, json};
+use encore::engine::pieces::Pieces;
+use encore::engine::session::{Request, compose};
+use encore::jukebox::Vqvae;
+use encore::lyrics::Cleaned;
+use encore::takes::{Levels, PackId, Prime, Recipe, SamplerRecipe};
+use encore::units::{frames_from_seconds, tokens_from_frames};
+use serde_json::json;
 
-use crate::args::ContinueArgs;
+use crate::args::song::ContinueArgs;
+use crate::ear::Ear;
 use crate::failure::{Failure, print, print_json};
+use crate::finer_levels::{self, Song};
 use crate::progress::{SecondsBar, Spinner};
+use crate::resume::Progress;
+use crate::take_files::{self, Sound, Written};
+use crate::told::{Told, sheet};
 use crate::{open, plan};
 
-/// What the networks run on, for the recipe.
-const BACKEND: &str = "cpu-f32";
-/// Around the seam, how far clicks are looked for.
-const SEAM_SECONDS: f64 = 0.005;
-
 pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
-    let pack = open::pack(&args.pack.pack)?;
+    let pack = open::pack(&args.load.pack)?;
+    let levels = finer::levels(&pack, finer_levels::finest(args.until, &pack)?)?;
+    let told = Told::typed(&args.told)?;
     let track = open::track(&args.input, &pack)?;
     let spinner = Spinner::new("loading the model");
-    let model = Model::load(pack)?;
+    let model = Model::load_as(pack, args.load.precision)?;
     drop(spinner);
-    let request = plan::request(args, &model, &track)?;
+    let lyrics = told.read_lyrics(model.prior.config())?;
+    let request = plan::request(args, &told, lyrics.as_ref(), &levels, &model, &track)?;
     open::target_folder(&args.out)?;
 
+    let begun = Instant::now();
     let bar = SecondsBar::new("listening", args.seconds * args.takes as f64);
-    let mut takes = Vec::new();
-    let mut first_frame_ms = None;
-    let mut working_seconds = 0.0;
-    for i in 0..args.takes {
-        let request = Request { seed: args.seed + i as u64, ..request.clone() };
-        let begun = Instant::now();
-        let mut ear = Ear::new(&bar, i, args);
-        let composed = compose(&model, &request, &mut ear)?;
-        working_seconds += begun.elapsed().as_secs_f64();
-        let first_at = ear.first_at.map(|first| first.duration_since(begun).as_secs_f64() * 1e3);
-        first_frame_ms = first_frame_ms.or(first_at);
-        takes.push(write_take(args, i + 1, &model, &request, composed.codes, &ear)?);
+    let mut composed = Composed { first_frame_ms: None, takes: Vec::new() };
+    for takes in together(begin(args, &model, &request, &told, &levels)?, &model) {
+        composed.add(args, &model, &request, takes, levels.is_empty(), &bar)?;
     }
     drop(bar);
+    let Composed { first_frame_ms, mut takes } = composed;
+    takes.sort_by_key(|(number, ..)| *number);
+    let (mut songs, mut finished): (Vec<_>, Vec<_>) =
+        takes.into_iter().map(|(_, song, finished)| (song, finished)).unzip();
 
+    let Model { pack, vqvae, prior } = model;
+    drop(prior); // makes room for those of the finer levels
+    if let Some(&finest) = levels.last() {
+        let total_seconds = request.total_seconds.unwrap_or_default();
+        let precision = args.load.precision;
+        finer_levels::write(&pack, precision, &vqvae, &levels, &told, total_seconds, &mut songs)?;
+        let n_new = frames_from_seconds(args.seconds, f64::from(pack.sample_rate()));
+        for (song, (_, sound)) in songs.iter_mut().zip(&mut finished) {
+            for (level, codes) in &mut song.codes {
+                let n_frames = song.prime.len() + n_new;
+                codes.truncate(n_frames.div_ceil(vqvae.config().hop(*level)));
+            }
+            *sound = listen(&vqvae, song, finest, n_new)?;
+        }
+    }
+    let working_seconds = begun.elapsed().as_secs_f64();
+
+    let mut takes = Vec::new();
+    for (i, (song, (recipe, sound))) in songs.iter().zip(finished).enumerate() {
+        takes.push(take_files::write(&args.out, i + 1, &pack, song, recipe, &sound)?);
+    }
+    songs.into_iter().for_each(|song| song.progress.remove());
     let realtime_factor = args.seconds * args.takes as f64 / working_seconds;
+    tell(&takes, lyrics.as_ref(), first_frame_ms, realtime_factor, as_json)
+}
+
+/// A take that is to be composed, or went so far before.
+struct Begun {
+    number: usize,
+    seed: u64,
+    recipe: Recipe,
+    progress: Progress,
+}
+
+fn begin(
+    args: &ContinueArgs,
+    model: &Model,
+    request: &Request,
+    told: &Told,
+    levels: &[usize],
+) -> Result<Vec<Begun>, Failure> {
+    let begin = |number: usize| {
+        let seed = args.seed + (number - 1) as u64;
+        let recipe = recipe(args, model, request, seed, told, levels);
+        let path = args.out.join(format!("take-{number}.progress"));
+        Ok(Begun { number, seed, progress: Progress::open(path, &recipe)?, recipe })
+    };
+    (1..=args.takes).map(begin).collect()
+}
+
+/// Takes that are composed together: not too many, and those that went equally far.
+fn together(mut takes: Vec<Begun>, model: &Model) -> Vec<Vec<Begun>> {
+    let n_windows = |take: &Begun| take.progress.n_windows(model.level());
+    takes.sort_by_key(|take| (n_windows(take), take.number));
+    let mut groups: Vec<Vec<Begun>> = Vec::new();
+    for take in takes {
+        let joins = |group: &&mut Vec<Begun>| {
+            group.len() < model.takes_at_once() && n_windows(&group[0]) == n_windows(&take)
+        };
+        match groups.last_mut().filter(joins) {
+            Some(group) => group.push(take),
+            None => groups.push(vec![take]),
+        }
+    }
+    groups
+}
+
+/// Takes whose top level is there: number, song, and the recipe with what of it sounds already.
+struct Composed {
+    first_frame_ms: Option<f64>,
+    takes: Vec<(usize, Song, (Recipe, Sound))>,
+}
+
+impl Composed {
+    /// Composes some takes together.
+    fn add(
+        &mut self,
+        args: &ContinueArgs,
+        model: &Model,
+        request: &Request,
+        takes: Vec<Begun>,
+        wants_audio: bool,
+        bar: &SecondsBar,
+    ) -> Result<(), Failure> {
+        let level = model.level();
+        let seeds: Vec<u64> = takes.iter().map(|take| take.seed).collect();
+        let saved = takes.iter().filter_map(|take| take.progress.of_level(level)).collect();
+        let (progress, names): (Vec<_>, Vec<_>) =
+            takes.into_iter().map(|take| (take.progress, (take.number, take.recipe))).unzip();
+        let seconds_before = self.takes.len() as f64 * args.seconds;
+        let mut ear = Ear::new(bar, seconds_before, progress, level, wants_audio);
+        let begun = Instant::now();
+        let request = Request { seeds, ..request.clone() };
+        let composed = compose(model, &request, saved, &mut ear);
+        if let Some(problem) = ear.failed {
+            return Err(problem.into());
+        }
+        let first_at = ear.first_at.map(|first| first.duration_since(begun).as_secs_f64() * 1e3);
+        self.first_frame_ms = self.first_frame_ms.or(first_at);
+        let made = composed?
+            .takes
+            .into_iter()
+            .zip(request.seeds)
+            .zip(ear.progress.into_iter().zip(ear.sounds));
+        for (((codes, seed), (progress, sound)), (number, recipe)) in made.zip(names) {
+            let song = Song {
+                name: format!("take {number} of {}", args.takes),
+                prime: request.prime.clone(),
+                seed,
+                codes: Levels::from([(level, codes)]),
+                progress,
+            };
+            self.takes.push((number, song, (recipe, sound)));
+        }
+        Ok(())
+    }
+}
+
+/// Says what was made.
+fn tell(
+    takes: &[Written],
+    lyrics: Option<&Cleaned>,
+    first_frame_ms: Option<f64>,
+    realtime_factor: f64,
+    as_json: bool,
+) -> Result<(), Failure> {
     if as_json {
         let takes: Vec<_> = takes.iter().map(Written::json).collect();
         return print_json(&json!({
             "takes": takes,
             "first_frame_ms": first_frame_ms,
             "realtime_factor": realtime_factor,
+            "lyrics_as_read": lyrics.map(|lyrics| &lyrics.text),
         }));
     }
+    if let Some(lyrics) = lyrics {
+        print(&sheet(lyrics))?;
+    }
     takes.iter().try_for_each(|take| print(&take.line()))?;
-    print(&format!(
-        "first sound after {:.0} ms, composed at {realtime_factor:.1} times real time",
-        first_frame_ms.unwrap_or(f64::NAN)
-    ))
-}
-
-/// A take on disk, and how it sounds.
-struct Written {
-    wav: PathBuf,
-    codes: PathBuf,
-    recipe: PathBuf,
-    picture: PathBuf,
-    seed: u64,
-    seconds: f64,
-    seam_seconds: f64,
-    peak: f32,
-    rms_db: f64,
-    seam_step: f32,
-    longest_silence_seconds: f64,
-}
-
-fn write_take(
-    args: &ContinueArgs,
-    number: usize,
-    model: &Model,
-    request: &Request,
-    codes: Vec<u32>,
-    ear: &Ear,
-) -> Result<Written, Failure> {
-    let path = |ending: &str| args.out.join(format!("take-{number}.{ending}"));
-    let (wav, picture) = (path("wav"), path("png"));
-    let rate = model.rate();
-    let continuation = &ear.audio;
-    let audio = join(&request.prime, &ear.lead_in, continuation, rate);
-    let seam_frame = request.prime.len();
-    let seam_seconds = seconds_from_frames(seam_frame, rate);
-
-    wav::write(&wav, &audio, model.pack.sample_rate())?;
-    let take = Take { codes, recipe: recipe(model, request) };
-    take.write(&path("safetensors"), &path("json"))?;
-    picture::write(&picture, &audio, rate, Some(seam_seconds), &title(number, &take.recipe))?;
-
-    let n_around = (SEAM_SECONDS * rate) as usize;
-    let around_seam = seam_frame.saturating_sub(n_around)..seam_frame + n_around;
-    Ok(Written {
-        wav,
-        codes: path("safetensors"),
-        recipe: path("json"),
-        picture,
-        seed: request.seed,
-        seconds: seconds_from_frames(audio.len(), rate),
-        seam_seconds,
-        peak: measure::peak(continuation),
-        rms_db: measure::rms_db(continuation),
-        seam_step: measure::largest_step_in(&audio, around_seam),
-        longest_silence_seconds: measure::longest_silence_seconds(continuation, rate),
+    let speed = format!("composed at {realtime_factor:.2} times real time");
+    print(&match first_frame_ms {
+        Some(ms) => format!("first sound after {ms:.0} ms, {speed}"),
+        None => speed,
     })
 }
 
-/// The prime and then its continuation. Over the last milliseconds of the prime the recording gives way to
-/// what the model heard of it, so that nothing steps at the seam.
-fn join(prime: &[f32], lead_in: &[f32], continuation: &[f32], rate: f64) -> Vec<f32> {
-    let mut audio = [prime, continuation].concat();
-    let n_fade = frames_from_seconds(FADE_SECONDS, rate).min(lead_in.len()).min(prime.len());
-    let heard = &lead_in[lead_in.len() - n_fade..];
-    for (i, (frame, heard)) in audio[prime.len() - n_fade..].iter_mut().zip(heard).enumerate() {
-        let share = (i + 1) as f32 / (n_fade + 1) as f32;
-        *frame += share * (heard - *frame);
+/// A finished song at its finest level.
+fn listen(vqvae: &Vqvae, song: &Song, level: usize, n_frames: usize) -> Result<Sound, Failure> {
+    let hop = vqvae.config().hop(level);
+    let n_prime = tokens_from_frames(song.prime.len(), hop);
+    let codes = song.codes.get(&level).map_or(&[][..], Vec::as_slice);
+    let mut pieces = Pieces::new(vqvae, level, n_prime, n_frames)?;
+    let bar = SecondsBar::new("decoding", n_frames as f64);
+    let mut sound = Sound { lead_in: pieces.lead_in(vqvae, codes)?, audio: Vec::new() };
+    while !pieces.is_done() {
+        sound.audio.extend(pieces.next(vqvae, codes)?);
+        bar.set_seconds(sound.audio.len() as f64);
     }
-    audio
+    Ok(sound)
 }
 
-fn recipe(model: &Model, request: &Request) -> Recipe {
+fn recipe(
+    args: &ContinueArgs,
+    model: &Model,
+    request: &Request,
+    seed: u64,
+    told: &Told,
+    levels: &[usize],
+) -> Recipe {
     let pack = &model.pack;
     let labels = pack.labels();
     let recommended = pack.manifest().sampling.total_seconds;
@@ -136,9 +222,10 @@ fn recipe(model: &Model, request: &Request) -> Recipe {
         format_version: Recipe::FORMAT_VERSION,
         encore_version: env!("CARGO_PKG_VERSION").into(),
         pack: PackId { name: pack.name().into(), sha256: pack.hash() },
-        backend: BACKEND.into(),
-        prime: Prime::of(&request.prime, pack.sample_rate()),
-        seed: request.seed,
+        backend: take_files::backend(args.load.precision).into(),
+        prime: Some(Prime::of(&request.prime, pack.sample_rate())),
+        codes: None,
+        seed,
         artist: plan::artist_label(labels, request.artist),
         genres: request.genres.iter().map(|id| plan::genre_label(labels, *id)).collect(),
         sampler: SamplerRecipe {
@@ -146,92 +233,10 @@ fn recipe(model: &Model, request: &Request) -> Recipe {
             top_k: request.sampler.top_k,
             top_p: request.sampler.top_p,
         },
+        lyrics: told.lyrics.clone(),
         level: model.level(),
+        finest_level: levels.last().copied().unwrap_or(model.level()),
         length_seconds: request.length_seconds,
         total_seconds: request.total_seconds.unwrap_or(recommended),
-    }
-}
-
-fn title(number: usize, recipe: &Recipe) -> String {
-    let mut names = vec![recipe.artist.name.as_str()];
-    names.extend(recipe.genres.iter().map(|genre| genre.name.as_str()));
-    names.dedup();
-    format!("{}   ·   take {number}   ·   seed {}", names.join(", "), recipe.seed)
-}
-
-impl Written {
-    fn json(&self) -> Value {
-        json!({
-            "wav": self.wav,
-            "codes": self.codes,
-            "recipe": self.recipe,
-            "picture": self.picture,
-            "seed": self.seed,
-            "seconds": self.seconds,
-            "seam_seconds": self.seam_seconds,
-            "peak": self.peak,
-            "rms_db": self.rms_db,
-            "largest_step_at_seam": self.seam_step,
-            "longest_silence_seconds": self.longest_silence_seconds,
-        })
-    }
-
-    fn line(&self) -> String {
-        format!(
-            "{}: {:.2} s, the continuation from {:.2} s on, seed {}",
-            self.wav.display(),
-            self.seconds,
-            self.seam_seconds,
-            self.seed
-        )
-    }
-}
-
-/// Collects one take's audio and moves the bar.
-struct Ear<'a> {
-    lead_in: Vec<f32>,
-    audio: Vec<f32>,
-    first_at: Option<Instant>,
-    bar: &'a SecondsBar,
-    seconds_before: f64,
-    name: String,
-}
-
-impl<'a> Ear<'a> {
-    fn new(bar: &'a SecondsBar, n_takes_before: usize, args: &ContinueArgs) -> Self {
-        Self {
-            lead_in: Vec::new(),
-            audio: Vec::new(),
-            first_at: None,
-            bar,
-            seconds_before: n_takes_before as f64 * args.seconds,
-            name: format!("take {} of {}", n_takes_before + 1, args.takes),
-        }
-    }
-}
-
-impl Listener for Ear<'_> {
-    fn lead_in(&mut self, frames: &[f32]) -> Result<(), EngineError> {
-        self.lead_in = frames.to_vec();
-        Ok(())
-    }
-
-    fn audio(&mut self, frames: &[f32]) -> Result<(), EngineError> {
-        self.first_at.get_or_insert_with(Instant::now);
-        self.audio.extend_from_slice(frames);
-        Ok(())
-    }
-
-    fn progress(&mut self, progress: &Progress) {
-        self.bar.set_message(match progress.stage {
-            Stage::Encoding => format!("{}: listening", self.name),
-            Stage::Prefilling => format!("{}: remembering", self.name),
-            Stage::Generating => format!("{}: composing", self.name),
-        });
-        self.bar.set_seconds(self.seconds_before + progress.seconds_done);
-    }
-
-    fn stopped(&self) -> bool {
-        false // Ctrl-C ends the process, and no half file is left
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use encore::engine::EngineError;
 use encore::jukebox::JukeboxError;
+use encore::lyrics::LyricsError;
 use encore::pack::checkpoint::CheckpointError;
 use encore::pack::convert::ConvertError;
 use encore::pack::{LabelsError, PackError};
@@ -81,15 +82,21 @@ impl From<JukeboxError> for Failure {
 
 impl From<EngineError> for Failure {
     fn from(e: EngineError) -> Self {
-        use EngineError::{BadPrime, Jukebox, Length, NoPack, Pack, TooLittleHeard};
+        use EngineError::{BadPrime, Jukebox, Length, NoPack, Pack, TooLittleHeard, TooShort};
         match e {
             Pack(e) => e.into(),
             Jukebox(e) => e.into(),
-            NoPack(_) | BadPrime { .. } | Length(_) | TooLittleHeard { .. } => {
+            NoPack(_) | BadPrime { .. } | Length(_) | TooLittleHeard { .. } | TooShort { .. } => {
                 Self::BadInput(e.to_string())
             }
             _ => Self::Failed(e.to_string()),
         }
+    }
+}
+
+impl From<LyricsError> for Failure {
+    fn from(e: LyricsError) -> Self {
+        Self::BadInput(e.to_string())
     }
 }
 

@@ -10,8 +10,14 @@ use crate::failure::{Failure, print, print_json};
 use crate::open;
 use crate::progress::Spinner;
 
-const PRECISIONS: [(&str, Precision); 3] =
-    [("f32", Precision::F32), ("f16", Precision::F16), ("q8", Precision::Q8)];
+/// What packs can be converted to, and how that is held in memory: half precision is widened.
+const PRECISIONS: [(&str, Precision); 5] = [
+    ("f32", Precision::F32),
+    ("f16", Precision::F32),
+    ("bf16", Precision::F32),
+    ("q8", Precision::Q8),
+    ("q4", Precision::Q4),
+];
 
 pub fn run(folder: &Path, as_json: bool) -> Result<(), Failure> {
     let pack = open::pack(folder)?;
@@ -70,9 +76,7 @@ fn sheet(pack: &Pack) -> Result<String, Failure> {
         row(&format!("level {level}"), level_line(pack, level)?);
     }
     row("parameters", format!("{:.1} million", pack.parameters() as f64 / 1e6));
-    let memory = PRECISIONS
-        .map(|(name, precision)| format!("{} as {name}", megabytes(pack.memory_bytes(precision))));
-    row("memory", memory.join(", "));
+    row("memory", memory_line(pack));
     let hashes = if pack.is_sealed() { "every hash is right" } else { "checkpoints, not a pack" };
     row("on disk", format!("{}, {hashes}", megabytes(pack.bytes())));
     let (artists, genres) = (manifest.labels.artists.len(), manifest.labels.genres.len());
@@ -96,6 +100,22 @@ fn level_line(pack: &Pack, level: usize) -> Result<String, Failure> {
             seconds_from_frames(prior.n_ctx * hop, rate)
         ),
     })
+}
+
+/// The memory of each precision; those that take the same are named together.
+fn memory_line(pack: &Pack) -> String {
+    let mut sizes: Vec<(u64, Vec<&str>)> = Vec::new();
+    for (name, precision) in PRECISIONS {
+        let n_bytes = pack.memory_bytes(precision);
+        match sizes.last_mut().filter(|(last, _)| *last == n_bytes) {
+            Some((_, names)) => names.push(name),
+            None => sizes.push((n_bytes, vec![name])),
+        }
+    }
+    let sizes = sizes.iter();
+    let sizes =
+        sizes.map(|(n_bytes, names)| format!("{} as {}", megabytes(*n_bytes), names.join(", ")));
+    sizes.collect::<Vec<_>>().join(", ")
 }
 
 fn sampling_line(manifest: &Manifest) -> String {

@@ -4,17 +4,28 @@
 //! Progress and notes go to stderr, progress only where that is a terminal. Exit codes: 0, 1 when the
 //! job failed, 2 when what was asked for or given is wrong, with one sentence on stderr.
 
+mod align;
 mod args;
+mod bench;
 mod codes;
 mod continue_track;
 mod convert;
+mod ear;
 mod failure;
+mod finer_levels;
+mod heard;
 mod info;
 mod labels;
 mod make_checkpoint;
+mod measure_window;
 mod open;
 mod plan;
 mod progress;
+mod resume;
+mod score;
+mod take_files;
+mod told;
+mod upsample;
 
 use std::process::ExitCode;
 
@@ -28,7 +39,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return explain(&e),
     };
-    match run(cli) {
+    // in the pool, where large products are shared out
+    match rayon::scope(|_| run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let sentence = failure.to_string();
@@ -47,8 +59,13 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Encode(args) => codes::encode(&args, cli.json),
         Command::Decode(args) => codes::decode(&args, cli.json),
         Command::Convert(args) => convert::run(&args, cli.json),
+        Command::Bench(args) => bench::run(&args, cli.json),
         Command::MakeCheckpoint(args) => make_checkpoint::run(&args),
+        Command::MeasureWindow(args) => measure_window::run(&args),
         Command::Continue(args) => continue_track::run(&args, cli.json),
+        Command::Upsample(args) => upsample::run(&args, cli.json),
+        Command::Score(args) => score::run(&args, cli.json),
+        Command::Align(args) => align::run(&args, cli.json),
     }
 }
 

@@ -1,19 +1,29 @@
 //! What `encore continue` will ask the engine for, once everything that was typed made sense.
 
+use encore::engine::finer;
 use encore::engine::model::Model;
 use encore::engine::session::{LENGTHS_SECONDS, MIN_PRIME_TOKENS, Request};
 use encore::jukebox::SamplerSettings;
+use encore::lyrics::Cleaned;
 use encore::pack::Labels;
 use encore::takes::Label;
 use encore::units::{
     frames_from_seconds, frames_from_tokens, seconds_from_frames, tokens_from_frames,
 };
 
-use crate::args::ContinueArgs;
-use crate::failure::{Failure, note};
+use crate::args::song::ContinueArgs;
+use crate::failure::Failure;
+use crate::told::Told;
 
-/// The request for the first take; the others differ in their seed.
-pub fn request(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Request, Failure> {
+/// The request for the first take; the others have other seeds. `levels` are the finer ones that follow.
+pub fn request(
+    args: &ContinueArgs,
+    told: &Told,
+    lyrics: Option<&Cleaned>,
+    levels: &[usize],
+    model: &Model,
+    track: &[f32],
+) -> Result<Request, Failure> {
     if !LENGTHS_SECONDS.contains(&args.seconds) {
         return Err(Failure::BadInput(format!(
             "--seconds {} cannot be composed: lengths from {} to {} s are possible",
@@ -30,16 +40,19 @@ pub fn request(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Requ
             args.seed, args.takes
         )));
     }
-    let (artist, genres) = labels(args, model)?;
+    let (artist, genres) = told.labels(&model.pack, model.level())?;
     let song = seconds_from_frames(prime.len(), model.rate()) + args.seconds;
+    let min_tokens = finer::min_frames(&model.pack, levels)?.div_ceil(model.hop());
     Ok(Request {
         prime,
         length_seconds: args.seconds,
         artist,
         genres,
         sampler: sampler(args, model),
-        seed: args.seed,
-        total_seconds: Some(total_seconds(args, model, song)?),
+        seeds: vec![args.seed],
+        total_seconds: Some(told.total_seconds(&model.pack, song)?),
+        lyrics: lyrics.map(Cleaned::tokens).unwrap_or_default(),
+        min_tokens,
     })
 }
 
@@ -88,17 +101,6 @@ fn prime(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Vec<f32>, 
     Ok(track[track.len() - n_frames..].to_vec())
 }
 
-fn labels(args: &ContinueArgs, model: &Model) -> Result<(u32, Vec<u32>), Failure> {
-    let n_allowed = model.prior.config().labels.as_ref().map_or(0, |labels| labels.max_genre_words);
-    let labels = model.pack.labels_of(model.level());
-    let chosen = labels.choose(args.artist.as_deref(), &args.genres, n_allowed)?;
-    if args.artist.is_none() && args.genres.is_empty() && n_allowed > 0 {
-        note("neither --artist nor --genre was given, so both are unknown to the model");
-    }
-    chosen.notes.iter().for_each(|sentence| note(sentence));
-    Ok((chosen.artist, chosen.genres))
-}
-
 /// What was typed over what the pack recommends; a filter that was typed replaces the recommended one.
 fn sampler(args: &ContinueArgs, model: &Model) -> SamplerSettings {
     let recommended = &model.pack.manifest().sampling;
@@ -108,27 +110,6 @@ fn sampler(args: &ContinueArgs, model: &Model) -> SamplerSettings {
     };
     let temperature = args.temperature.unwrap_or(recommended.temperature);
     SamplerSettings { temperature, top_k, top_p }
-}
-
-/// Length of the song, with room for the prime and the continuation.
-fn total_seconds(args: &ContinueArgs, model: &Model, needed: f64) -> Result<f64, Failure> {
-    let Some(asked) = args.total_seconds else {
-        return Ok(model.pack.manifest().sampling.total_seconds.max(needed));
-    };
-    if asked < needed {
-        return Err(Failure::BadInput(format!(
-            "--total-seconds {asked} is shorter than the prime and the continuation, {needed:.2} s"
-        )));
-    }
-    if let Some(labels) = &model.prior.config().labels {
-        let (least, limit) = (labels.min_duration_seconds, labels.max_duration_seconds);
-        if !(least..limit).contains(&asked) {
-            return Err(Failure::BadInput(format!(
-                "--total-seconds {asked} is not a song that this model knows: at least {least}, below {limit}"
-            )));
-        }
-    }
-    Ok(asked)
 }
 
 /// With two digits that can be typed back.

@@ -69,6 +69,10 @@ impl Spinner {
         bar.enable_steady_tick(Duration::from_millis(100));
         Self(bar)
     }
+
+    pub fn say(&self, doing: &'static str) {
+        self.0.set_message(doing);
+    }
 }
 
 impl Drop for Spinner {

@@ -93,6 +93,16 @@ impl StepBackend for FusedBackend<'_> {
         self.position += n_steps;
         Ok(())
     }
+
+    fn repeat(&mut self, b: usize) -> Result<(), JukeboxError> {
+        for cache in &mut self.caches {
+            cache.keys = cache.keys.repeat(b);
+            cache.values = cache.values.repeat(b);
+        }
+        self.b = b;
+        (self.one, self.many) = (Scratch::new(&self.packed.shape, b), Scratch::default());
+        Ok(())
+    }
 }
 
 /// A product of all rows with one matrix.

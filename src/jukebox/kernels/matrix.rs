@@ -1,13 +1,20 @@
 //! Dense products on plain slices.
 //!
-//! Weights are packed once into tiles of [`TILE`] outputs, input by input. A few rows stream them
-//! through at the speed of memory; many rows are worked on in blocks that stay in registers,
-//! shared out over the threads of the caller's rayon pool. No result depends on how many there are.
+//! Weights are packed once into tiles of [`TILE`] outputs, input by input, as floats or
+//! [quantised](super::quantised). A few rows stream them through at the speed of memory; many rows are
+//! worked on in blocks that stay in registers, shared out over the threads of the caller's rayon pool. No
+//! result depends on how many there are.
 
 use rayon::prelude::*;
 
 use super::rows::dot;
 use super::simd::{self, BLOCK_ROWS, TILE};
+use super::tiles::{Floats, PIECE, Tiles};
+
+/// Tiles that one thread takes at a time where a single row is shared out, and the fewest bytes for which
+/// waking another thread takes less time than it saves.
+const SHARED_TILES: usize = 4;
+const MIN_SHARED_BYTES: usize = 1 << 20;
 
 /// Rows that one thread works on at a time.
 const CHUNK_ROWS: usize = 8 * BLOCK_ROWS;
@@ -38,42 +45,39 @@ pub enum Finish {
 pub struct PackedMatrix {
     n_in: usize,
     n_out: usize,
-    tiles: Vec<f32>,  // [n_out / TILE][n_in][TILE]
+    tiles: Tiles,
     bias: Vec<f32>,   // [n_out], padded to whole tiles
     narrow: Vec<f32>, // [n_out][n_in] where there are few outputs, else empty
 }
 
 impl PackedMatrix {
-    /// From weights `[n_in, n_out]`.
-    pub fn new(weight: &[f32], bias: &[f32], n_in: usize) -> Self {
-        let n_out = bias.len();
-        Self::pack(n_in, n_out, bias, |i, o| weight[i * n_out + o])
-    }
-
     /// From weights `[n_out, n_in]`, without a bias.
     pub fn from_rows(weight: &[f32], n_in: usize) -> Self {
         let n_out = weight.len() / n_in;
-        Self::pack(n_in, n_out, &vec![0.0; n_out], |i, o| weight[o * n_in + i])
+        Self::from_fn(n_in, &vec![0.0; n_out], |i, o| weight[o * n_in + i])
     }
 
-    fn pack(n_in: usize, n_out: usize, bias: &[f32], at: impl Fn(usize, usize) -> f32) -> Self {
-        let n_tiles = n_out.div_ceil(TILE);
-        let mut tiles = vec![0.0; n_tiles * n_in * TILE];
-        for (idx, tile) in tiles.chunks_exact_mut(n_in * TILE).enumerate() {
-            for (i, group) in tile.chunks_exact_mut(TILE).enumerate() {
-                for (o, value) in (idx * TILE..n_out).zip(group) {
-                    *value = at(i, o);
-                }
-            }
+    /// `at` gives the weight from an input to an output.
+    pub fn from_fn(n_in: usize, bias: &[f32], at: impl Fn(usize, usize) -> f32) -> Self {
+        let n_out = bias.len();
+        let mut matrix = Self::from_tiles(n_in, bias, Tiles::from_fn(n_in, n_out, &at));
+        if n_out < MIN_TILED {
+            matrix.narrow = (0..n_out * n_in).map(|idx| at(idx % n_in, idx / n_in)).collect();
         }
+        matrix
+    }
+
+    /// From weights that are in their place already.
+    pub(super) fn from_tiles(n_in: usize, bias: &[f32], tiles: Tiles) -> Self {
+        let n_out = bias.len();
         let mut bias = bias.to_vec();
-        bias.resize(n_tiles * TILE, 0.0);
-        let narrow = match n_out < MIN_TILED {
-            true => (0..n_out).flat_map(|o| (0..n_in).map(move |i| (i, o))).collect(),
-            false => Vec::new(),
-        };
-        let narrow = narrow.into_iter().map(|(i, o)| at(i, o)).collect();
-        Self { n_in, n_out, tiles, bias, narrow }
+        bias.resize(n_out.next_multiple_of(TILE), 0.0);
+        Self { n_in, n_out, tiles, bias, narrow: Vec::new() }
+    }
+
+    /// Adds the weights that lead to one output, `[n_in]`.
+    pub fn add_weights_of(&self, output: usize, to: &mut [f32]) {
+        self.tiles.add_weights_of(output, to);
     }
 
     pub fn n_out(&self) -> usize {
@@ -87,14 +91,29 @@ impl PackedMatrix {
     }
 
     /// `b` rows of `n_in` to `b` rows of `n_out`; reads the weights from memory once.
+    ///
+    /// A single row with large weights is shared out where the caller runs in a rayon pool.
     pub fn multiply(&self, x: &[f32], y: &mut [f32]) {
         assert_eq!(x.len() / self.n_in, y.len() / self.n_out);
-        let product = simd::best();
-        for (idx, tile) in self.tiles.chunks_exact(self.n_in * TILE).enumerate() {
-            let outputs = idx * TILE..self.n_out.min((idx + 1) * TILE);
-            let bias = &self.bias[outputs.clone()];
-            for (x, y) in x.chunks_exact(self.n_in).zip(y.chunks_exact_mut(self.n_out)) {
-                let sums = product(x, tile);
+        let is_worth_sharing = x.len() == self.n_in && MIN_SHARED_BYTES <= self.tiles.n_bytes();
+        if is_worth_sharing && rayon::current_thread_index().is_some() {
+            let parts = y.par_chunks_mut(SHARED_TILES * TILE).enumerate();
+            parts.for_each(|(idx, y)| {
+                let n_each = y.len();
+                self.multiply_tiles(idx * SHARED_TILES, x, y, n_each);
+            });
+        } else {
+            self.multiply_tiles(0, x, y, self.n_out);
+        }
+    }
+
+    /// The outputs of the tiles from `first` on, `n_each` for every row.
+    fn multiply_tiles(&self, first: usize, x: &[f32], y: &mut [f32], n_each: usize) {
+        for tile in 0..n_each.div_ceil(TILE) {
+            let outputs = tile * TILE..n_each.min((tile + 1) * TILE);
+            let bias = &self.bias[(first + tile) * TILE..];
+            for (x, y) in x.chunks_exact(self.n_in).zip(y.chunks_exact_mut(n_each)) {
+                let sums = self.tiles.product(x, first + tile);
                 let y = &mut y[outputs.clone()];
                 y.iter_mut().zip(sums).zip(bias).for_each(|((y, sum), bias)| *y = sum + bias);
             }
@@ -132,32 +151,48 @@ impl PackedMatrix {
         }
     }
 
+    /// A chunk of rows: for each pair of tiles, piece by piece of the inputs.
     fn multiply_chunk(&self, x: &[f32], reading: Reading, finish: Finish, y: &mut [f32]) {
         let product = simd::best_block();
         let n_each = self.n_in / reading.n_taps;
         let n_rows = y.len() / self.n_out;
-        let tile_len = self.n_in * TILE;
-        for (pair, tiles) in self.tiles.chunks(2 * tile_len).enumerate() {
-            let (first, second) = tiles.split_at(tile_len);
-            let second = if second.is_empty() { first } else { second }; // computed in vain
-            let outputs = pair * 2 * TILE..self.n_out.min((pair + 1) * 2 * TILE);
-            for start in (0..n_rows).step_by(BLOCK_ROWS) {
-                let mut sums = [[0.0; 2 * TILE]; BLOCK_ROWS];
-                for tap in 0..reading.n_taps {
+        let n_tiles = self.n_out.div_ceil(TILE);
+        let mut room: Floats = [[0.0; PIECE * TILE]; 2];
+        for pair in 0..n_tiles.div_ceil(2) {
+            let mut sums = [[[0.0; 2 * TILE]; BLOCK_ROWS]; CHUNK_ROWS / BLOCK_ROWS];
+            let blocks = n_rows.div_ceil(BLOCK_ROWS);
+            for first in self.pieces(reading) {
+                let (tap, offset) = (first / n_each, first % n_each);
+                let n = self.tiles.piece(n_each).min(n_each - offset);
+                let [early, late] = &mut room;
+                let inputs = first..first + n;
+                let second = (2 * pair + 1).min(n_tiles - 1); // where there is none, in vain
+                let tiles = [
+                    self.tiles.floats(2 * pair, inputs.clone(), early),
+                    self.tiles.floats(second, inputs, late),
+                ];
+                for (block, sums) in sums[..blocks].iter_mut().enumerate() {
                     let rows = std::array::from_fn(|i| {
-                        let row = (start + i).min(n_rows - 1); // past the end: again the last
-                        let from = row * reading.row_stride + tap * reading.tap_stride;
-                        &x[from..from + n_each]
+                        let row = (block * BLOCK_ROWS + i).min(n_rows - 1); // past the end: again the last
+                        let from = row * reading.row_stride + tap * reading.tap_stride + offset;
+                        &x[from..from + n]
                     });
-                    let weights = tap * n_each * TILE..(tap + 1) * n_each * TILE;
-                    product(&rows, [&first[weights.clone()], &second[weights]], &mut sums);
-                }
-                let y = y[start * self.n_out..].chunks_exact_mut(self.n_out);
-                for (y, sums) in y.zip(&sums) {
-                    finish_row(&mut y[outputs.clone()], sums, &self.bias[outputs.clone()], finish);
+                    product(&rows, tiles, sums);
                 }
             }
+            let outputs = pair * 2 * TILE..self.n_out.min((pair + 1) * 2 * TILE);
+            for (y, sums) in y.chunks_exact_mut(self.n_out).zip(sums.as_flattened()) {
+                finish_row(&mut y[outputs.clone()], sums, &self.bias[outputs.clone()], finish);
+            }
         }
+    }
+
+    /// Where each piece of the inputs begins.
+    fn pieces(&self, reading: Reading) -> impl Iterator<Item = usize> {
+        let n_each = self.n_in / reading.n_taps;
+        let piece = self.tiles.piece(n_each);
+        (0..reading.n_taps)
+            .flat_map(move |tap| (0..n_each).step_by(piece).map(move |at| tap * n_each + at))
     }
 }
 
@@ -172,6 +207,8 @@ fn finish_row(y: &mut [f32], sums: &[f32], bias: &[f32], finish: Finish) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::filling::{FillingMatrix, Rows};
+    use super::super::quantised::{GROUP, Quantisation};
     use super::*;
 
     fn numbers(n: usize) -> Vec<f32> {
@@ -182,7 +219,7 @@ mod tests {
     fn products_are_the_textbook_ones_for_any_shape() {
         for (b, n_in, n_out) in [(1, 1, 1), (1, 37, 40), (2, 16, 33), (3, 102, 30), (101, 8, 70)] {
             let (x, weight, bias) = (numbers(b * n_in), numbers(n_in * n_out), numbers(n_out));
-            let matrix = PackedMatrix::new(&weight, &bias, n_in);
+            let matrix = PackedMatrix::from_fn(n_in, &bias, |i, o| weight[i * n_out + o]);
             let reading = Reading { row_stride: n_in, tap_stride: 0, n_taps: 1 };
             let (mut few, mut many) = (vec![0.0; b * n_out], vec![0.0; b * n_out]);
 
@@ -200,7 +237,9 @@ mod tests {
 
     #[test]
     fn taps_read_apart_and_rows_may_overlap() {
-        let (x, matrix) = (numbers(40), PackedMatrix::new(&numbers(6 * 2), &[0.0; 2], 6));
+        let weight = numbers(6 * 2);
+        let matrix = PackedMatrix::from_fn(6, &[0.0; 2], |i, o| weight[i * 2 + o]);
+        let x = numbers(40);
         let reading = Reading { row_stride: 2, tap_stride: 8, n_taps: 3 };
         let mut y = vec![1.0; 11 * 2];
 
@@ -215,18 +254,55 @@ mod tests {
     }
 
     #[test]
+    fn quantised_products_are_those_with_the_weights_that_are_held() {
+        for (n_in, n_out, format) in
+            [(32, 5, Quantisation::Q8), (320, 40, Quantisation::Q8), (160, 33, Quantisation::Q4)]
+        {
+            let (x, weight, bias) = (numbers(100 * n_in), numbers(n_in * n_out), numbers(n_out));
+            let mut matrix = FillingMatrix::new(n_in, bias.clone(), Some(format));
+            let rows = weight.chunks(GROUP * n_out);
+            rows.for_each(|rows| matrix.push(Rows::Plain(rows)));
+            let matrix = matrix.finish().unwrap();
+            let (mut few, mut many) = (vec![0.0; 100 * n_out], vec![0.0; 100 * n_out]);
+
+            matrix.multiply(&x, &mut few);
+            matrix.multiply_all(&x, &mut many);
+
+            for o in 0..n_out {
+                let mut held = vec![0.0; n_in];
+                matrix.add_weights_of(o, &mut held);
+                for (row, x) in x.chunks(n_in).enumerate() {
+                    let want = x.iter().zip(&held).map(|(x, w)| x * w).sum::<f32>() + bias[o];
+                    let (few, many) = (few[row * n_out + o], many[row * n_out + o]);
+                    assert!((want - few).abs() < 1e-3 && (want - many).abs() < 1e-3);
+                }
+            }
+            let mut alone = vec![0.0; n_out];
+            matrix.multiply(&x[..n_in], &mut alone);
+            assert_eq!(alone, few[..n_out], "a row is the same alone and among others");
+        }
+    }
+
+    #[test]
     fn the_number_of_threads_changes_no_bit() {
-        let matrix = PackedMatrix::new(&numbers(64 * 48), &numbers(48), 64);
+        let weight = numbers(64 * 48);
+        let matrix = PackedMatrix::from_fn(64, &numbers(48), |i, o| weight[i * 48 + o]);
         let reading = Reading { row_stride: 64, tap_stride: 0, n_taps: 1 };
         let x = numbers(500 * 64);
 
+        let large = PackedMatrix::from_fn(64, &[0.0; 5000], |i, o| weight[i] * o as f32);
+
         let [one, three] = [1, 3].map(|n_threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-            let mut y = vec![0.0; 500 * 48];
+            let (mut y, mut shared) = (vec![0.0; 500 * 48], vec![0.0; 5000]);
             pool.install(|| matrix.multiply_rows(&x, reading, Finish::WriteRelu, &mut y));
-            y
+            pool.install(|| large.multiply(&x[..64], &mut shared));
+            (y, shared)
         });
+        let mut alone = vec![0.0; 5000];
+        large.multiply(&x[..64], &mut alone);
 
         assert_eq!(one, three);
+        assert_eq!(one.1, alone, "nor whether a row is shared out");
     }
 }

@@ -4,18 +4,25 @@
 //! business of `prior`. All backends compute the same thing, and each is held to [`reference`].
 
 mod cache;
+mod filling;
 mod fused;
 pub(crate) mod matrix;
 mod packed;
+mod quantised;
 mod rows;
 mod simd;
 mod tensors;
+mod tiles;
 
 use super::JukeboxError;
 use super::prior::layer::Layer;
 use crate::jukebox::config::StackShape;
 
+pub(crate) use self::filling::FillingMatrix;
+pub use self::filling::Rows;
+pub use self::matrix::PackedMatrix;
 pub(crate) use self::packed::{Affine, PackedStack, packed_dense, with_numbers};
+pub use self::quantised::{GROUP, Group, Quantisation};
 
 /// A stack of layers that remembers what its later positions need of the earlier ones.
 ///
@@ -28,6 +35,9 @@ pub trait StepBackend: Send {
         n_steps: usize,
         observer: &mut dyn Observer,
     ) -> Result<(), JukeboxError>;
+
+    /// Makes `b` sequences of the only one, each to go on by itself.
+    fn repeat(&mut self, b: usize) -> Result<(), JukeboxError>;
 }
 
 /// Who looks on while layers run.

@@ -1,7 +1,7 @@
 //! Weights of a transformer in the form that its products take.
 //!
-//! Each tensor is asked for, packed and let go before the next, so that loading needs little more
-//! than what it keeps.
+//! The matrices of the layers come a few rows at a time, and other tensors one by one, so that loading
+//! needs little more than what it keeps.
 
 use candle_core::{Storage, Tensor};
 use candle_nn::VarBuilder;
@@ -11,6 +11,7 @@ use super::rows::layer_norm;
 use crate::jukebox::JukeboxError;
 use crate::jukebox::config::StackShape;
 use crate::jukebox::prior::attention::Attention;
+use crate::jukebox::weights::Weights;
 
 /// The layers of a transformer, packed.
 pub struct PackedStack {
@@ -34,11 +35,11 @@ pub(super) struct PackedLayer {
 }
 
 impl PackedStack {
-    /// Reads `{d}.*` below `vb` for each layer `d`.
-    pub fn load(shape: &StackShape, vb: VarBuilder) -> Result<Self, JukeboxError> {
+    /// Reads `{d}.*` below `weights` for each layer `d`.
+    pub fn load(shape: &StackShape, weights: &Weights) -> Result<Self, JukeboxError> {
         let attentions = Attention::of_layers(shape)?.into_iter().enumerate();
         let layers = attentions
-            .map(|(d, attention)| PackedLayer::load(shape, attention, vb.pp(d)))
+            .map(|(d, attention)| PackedLayer::load(shape, attention, &weights.pp(d)))
             .collect::<Result<_, _>>()?;
         Ok(Self { shape: shape.clone(), layers })
     }
@@ -48,23 +49,23 @@ impl PackedLayer {
     fn load(
         shape: &StackShape,
         attention: Attention,
-        vb: VarBuilder,
+        weights: &Weights,
     ) -> Result<Self, JukeboxError> {
         let (w, s, mlp) = (shape.width, shape.attn_width(), shape.mlp_width());
-        let attn = vb.pp("attn");
+        let (attn, norms) = (weights.pp("attn"), &weights.tensors);
         let (n_attn, c_enc_kv) = match attention {
-            Attention::Lyrics { .. } => (s, Some(packed_dense(w, 2 * s, attn.pp("c_enc_kv"))?)),
+            Attention::Lyrics { .. } => (s, Some(attn.pp("c_enc_kv").dense(w, 2 * s)?)),
             _ => (3 * s, None),
         };
         Ok(Self {
             attention,
-            ln_0: Affine::load(w, vb.pp("ln_0"))?,
-            c_attn: packed_dense(w, n_attn, attn.pp("c_attn"))?,
+            ln_0: Affine::load(w, norms.pp("ln_0"))?,
+            c_attn: attn.pp("c_attn").dense(w, n_attn)?,
             c_enc_kv,
-            c_proj: packed_dense(s, w, attn.pp("c_proj"))?,
-            ln_1: Affine::load(w, vb.pp("ln_1"))?,
-            c_fc: packed_dense(w, mlp, vb.pp("mlp.c_fc"))?,
-            c_out: packed_dense(mlp, w, vb.pp("mlp.c_proj"))?,
+            c_proj: attn.pp("c_proj").dense(s, w)?,
+            ln_1: Affine::load(w, norms.pp("ln_1"))?,
+            c_fc: weights.pp("mlp.c_fc").dense(w, mlp)?,
+            c_out: weights.pp("mlp.c_proj").dense(mlp, w)?,
             branch_scale: if shape.res_scale { 1.0 / shape.depth as f32 } else { 1.0 },
         })
     }
@@ -88,14 +89,16 @@ impl Affine {
     }
 }
 
-/// `x · w + b`, with `w` stored as `(in, out)`; the checkpoint calls this Conv1D.
+/// A dense layer outside of the transformers, which is always held as floats.
 pub fn packed_dense(
     n_in: usize,
     n_out: usize,
     vb: VarBuilder,
 ) -> Result<PackedMatrix, JukeboxError> {
     let bias = vb.get(n_out, "b")?.to_vec1::<f32>()?;
-    with_numbers(&vb.get((n_in, n_out), "w")?, |weight| PackedMatrix::new(weight, &bias, n_in))
+    with_numbers(&vb.get((n_in, n_out), "w")?, |weight| {
+        PackedMatrix::from_fn(n_in, &bias, |i, o| weight[i * n_out + o])
+    })
 }
 
 /// The numbers of a tensor, without a copy where they lie side by side.

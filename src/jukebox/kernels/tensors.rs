@@ -124,4 +124,13 @@ impl StepBackend for TensorBackend<'_> {
         rows.copy_from_slice(&x.flatten_all()?.to_vec1::<f32>()?);
         Ok(())
     }
+
+    fn repeat(&mut self, b: usize) -> Result<(), JukeboxError> {
+        for cache in &mut self.caches {
+            cache.keys = cache.keys.repeat((b, 1, 1, 1))?.contiguous()?;
+            cache.values = cache.values.repeat((b, 1, 1, 1))?.contiguous()?;
+        }
+        self.b = b;
+        Ok(())
+    }
 }

@@ -19,6 +19,8 @@ pub struct Conditioning {
     pub lyric_states: Option<Tensor>,
     /// Symbols of lyrics before the music.
     n_before: usize,
+    /// How many sequences each row is for.
+    n_each: usize,
 }
 
 impl Prior {
@@ -66,6 +68,7 @@ impl Prior {
             lyrics,
             lyric_states: read.map(|read| read.states),
             n_before: self.config.n_before(),
+            n_each: 1,
         })
     }
 
@@ -88,7 +91,17 @@ impl Prior {
 impl Conditioning {
     /// Rows of the batch.
     pub fn n_rows(&self) -> usize {
-        self.lyrics.len()
+        self.lyrics.len() * self.n_each
+    }
+
+    /// The same for `b` sequences in the place of each, without a copy of what they are told.
+    pub(super) fn repeat(&mut self, b: usize) {
+        self.n_each *= b;
+    }
+
+    /// The lyrics of a row.
+    pub(super) fn lyrics_of(&self, row: usize) -> &[u32] {
+        &self.lyrics[row / self.n_each]
     }
 
     /// Symbols before the music, the same number in each row.
@@ -98,7 +111,7 @@ impl Conditioning {
 
     /// Adds what stands in for the symbol before the first.
     pub(super) fn add_start(&self, row: usize, out: &mut [f32]) -> Result<(), JukeboxError> {
-        add_row(&self.y_cond, row, out)
+        add_row(&self.y_cond, row / self.n_each, out)
     }
 
     /// Adds what a position is told; lyrics that stand before the music are told nothing.
@@ -110,7 +123,10 @@ impl Conditioning {
     ) -> Result<(), JukeboxError> {
         match position.checked_sub(self.n_before) {
             None => Ok(()),
-            Some(idx) => add_row(&self.x_cond, row * self.x_cond.dim(1)? + idx, out),
+            Some(idx) => {
+                let first = row / self.n_each * self.x_cond.dim(1)?;
+                add_row(&self.x_cond, first + idx, out)
+            }
         }
     }
 

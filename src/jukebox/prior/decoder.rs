@@ -53,6 +53,29 @@ impl<'m> Decoder<'m> {
         })
     }
 
+    /// Sequences that are written together.
+    pub fn n_rows(&self) -> usize {
+        self.b
+    }
+
+    /// Makes `b` sequences of the only one: each goes on by itself, and none is taken in again.
+    ///
+    /// # Errors
+    /// When there are several already.
+    pub fn repeat(&mut self, b: usize) -> Result<(), JukeboxError> {
+        if self.b != 1 || b == 0 {
+            let (what, allowed) = ("the number of sequences to repeat", "exactly 1");
+            return Err(JukeboxError::range(what, self.b, allowed));
+        }
+        self.backend.repeat(b)?;
+        self.conditioning.repeat(b);
+        self.b = b;
+        self.last = self.last.repeat(b);
+        self.rows = self.rows.repeat(b);
+        self.logits = self.logits.repeat(b);
+        Ok(())
+    }
+
     /// Music tokens of each sequence so far.
     pub fn n_tokens(&self) -> usize {
         self.n_given.saturating_sub(self.conditioning.n_before())
@@ -71,9 +94,8 @@ impl<'m> Decoder<'m> {
             return Ok(());
         }
         let next = self.n_given..self.n_given + n_next;
-        let lyrics: Vec<_> =
-            self.conditioning.lyrics.iter().map(|row| row[next.clone()].to_vec()).collect();
-        self.take(&lyrics)
+        let lyrics = |row| self.conditioning.lyrics_of(row)[next.clone()].to_vec();
+        self.take(&(0..self.b).map(lyrics).collect::<Vec<_>>())
     }
 
     /// Logits of the next of the lyrics before the music, which is then taken in; none after them.
@@ -82,8 +104,9 @@ impl<'m> Decoder<'m> {
             return Ok(None);
         }
         self.step()?;
-        let next: Vec<u32> = self.conditioning.lyrics.iter().map(|row| row[self.n_given]).collect();
-        self.last.copy_from_slice(&next);
+        for (row, last) in self.last.iter_mut().enumerate() {
+            *last = self.conditioning.lyrics_of(row)[self.n_given];
+        }
         self.n_given += 1;
         Ok(Some(&self.logits))
     }

@@ -1,17 +1,18 @@
 //! The transformer that reads lyrics for a prior that writes only music (SPEC §4.7).
 
 use candle_core::{Device, Tensor};
-use candle_nn::VarBuilder;
 
 use super::transformer::{Transformer, add_row};
 use crate::jukebox::JukeboxError;
 use crate::jukebox::config::{LyricsConfig, PriorConfig};
 use crate::jukebox::kernels::matrix::PackedMatrix;
 use crate::jukebox::kernels::{Affine, packed_dense, with_numbers};
+use crate::jukebox::weights::Weights;
 
 /// Reads a window of lyrics.
 pub struct LyricEncoder {
     transformer: Transformer,
+    x_emb: Tensor,       // [characters, w_e]
     start_token: Tensor, // [1, w_e]
     proj: PackedMatrix,  // w_e to w
     norm: Affine,
@@ -31,17 +32,18 @@ pub struct ReadLyrics {
 impl LyricEncoder {
     /// Reads `prime_prior.*`, `prime_state_proj`, `prime_state_ln` and `prime_x_out`; none where
     /// the model has no encoder of its own.
-    pub fn load(config: &PriorConfig, vb: VarBuilder) -> Result<Option<Self>, JukeboxError> {
+    pub fn load(config: &PriorConfig, weights: &Weights) -> Result<Option<Self>, JukeboxError> {
         let (Some(shape), Some(lyrics)) = (config.encoder_stack(), &config.lyrics) else {
             return Ok(None);
         };
         let LyricsConfig { n_vocab, .. } = *lyrics;
         let (inner, width) = (shape.width, config.width);
-        let prime = vb.pp("prime_prior");
+        let (prime, vb) = (weights.pp("prime_prior"), &weights.tensors);
         let x_out = vb.get((n_vocab, width), "prime_x_out.weight")?;
         Ok(Some(Self {
-            start_token: prime.get((1, inner), "start_token")?.contiguous()?,
-            transformer: Transformer::load(shape, n_vocab, prime, false)?,
+            x_emb: prime.tensors.get((n_vocab, inner), "x_emb.weight")?.contiguous()?,
+            start_token: prime.tensors.get((1, inner), "start_token")?.contiguous()?,
+            transformer: Transformer::load(shape, &prime, false)?,
             proj: packed_dense(inner, width, vb.pp("prime_state_proj"))?,
             norm: Affine::load(width, vb.pp("prime_state_ln"))?,
             x_out: with_numbers(&x_out, |x_out| PackedMatrix::from_rows(x_out, width))?,
@@ -60,7 +62,7 @@ impl LyricEncoder {
             let (row, position) = (idx / n, idx % n);
             match position {
                 0 => add_row(&self.start_token, 0, out)?,
-                _ => self.transformer.add_symbol(rows[row][position - 1], out)?,
+                _ => add_row(&self.x_emb, rows[row][position - 1] as usize, out)?,
             }
             self.transformer.add_position(position, out)?;
         }

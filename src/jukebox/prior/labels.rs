@@ -34,11 +34,18 @@ impl LabelRow {
         genres: Vec<u32>,
     ) -> Self {
         let sample_length = (n_ctx * config.hop) as i64;
-        let limits = timing::Limits::new(config);
-        let total_length = total_length.clamp(limits.total.start, limits.total.end - 1);
-        let last_offset = (total_length - 1).min(limits.end_max - sample_length).max(0);
-        let offset = offset.clamp(0, last_offset);
-        Self { total_length, offset, sample_length, artist, genres, lyrics: Vec::new() }
+        let total_length = timing::Limits::new(config).total_within(total_length);
+        let row = Self { total_length, sample_length, artist, genres, ..Self::default() };
+        row.at(config, offset)
+    }
+
+    /// The same song, told from `offset` frames on, or from the latest place that the model takes.
+    pub fn at(self, config: &LabelConfig, offset: i64) -> Self {
+        let offset = match config.timing {
+            false => offset, // nobody looks at it
+            true => timing::Limits::new(config).offset_within(&self, offset),
+        };
+        Self { offset, ..self }
     }
 
     /// The limit that is broken, if one is; lyrics belong to the window and are not looked at.

@@ -19,7 +19,6 @@ mod transformer;
 mod whole;
 
 use candle_core::Tensor;
-use candle_nn::VarBuilder;
 
 pub use self::conditioning::Conditioning;
 pub use self::decoder::Decoder;
@@ -29,10 +28,10 @@ pub use self::whole::TokenBits;
 
 use self::conditioner::Conditioner;
 use self::labels::Embeddings;
-use self::transformer::Transformer;
+use self::transformer::{Transformer, add_row};
 use super::kernels::matrix::PackedMatrix;
 use super::kernels::with_numbers;
-use super::{JukeboxError, PriorConfig};
+use super::{JukeboxError, PriorConfig, Weights};
 
 /// Weights of a prior.
 pub struct Prior {
@@ -41,7 +40,8 @@ pub struct Prior {
     encoder: Option<LyricEncoder>,
     conditioner: Option<Conditioner>,
     transformer: Transformer,
-    head: PackedMatrix,             // w to symbols
+    x_emb: Option<Tensor>, // [symbols, w], unless the head is the same table
+    head: PackedMatrix,    // w to symbols
     reference_head: Option<Tensor>, // [symbols, w], loaded with the reference layers
 }
 
@@ -49,45 +49,59 @@ impl Prior {
     /// Reads `prior.*` and, where the model has them, `y_emb.*`, `prime_*` and
     /// `conditioner_blocks.*` (SPEC §6.1).
     ///
-    /// Weights are held once, packed for decoding; each is asked for when it is needed.
-    pub fn load(config: &PriorConfig, vb: VarBuilder) -> Result<Self, JukeboxError> {
-        Self::read(config, vb, false)
+    /// Weights are held once, packed for decoding; each is asked for when it is needed. Beyond what is
+    /// kept, this takes memory for one tensor at most.
+    pub fn load<'a>(
+        config: &PriorConfig,
+        weights: impl Into<Weights<'a>>,
+    ) -> Result<Self, JukeboxError> {
+        Self::read(config, &weights.into(), false)
     }
 
     /// The same with the layers as plain tensors too, for [`Prior::start_reference`] and
     /// [`Prior::reference_logits`]: twice the memory.
-    pub fn load_with_reference(config: &PriorConfig, vb: VarBuilder) -> Result<Self, JukeboxError> {
-        Self::read(config, vb, true)
+    pub fn load_with_reference<'a>(
+        config: &PriorConfig,
+        weights: impl Into<Weights<'a>>,
+    ) -> Result<Self, JukeboxError> {
+        Self::read(config, &weights.into(), true)
     }
 
     fn read(
         config: &PriorConfig,
-        vb: VarBuilder,
+        weights: &Weights,
         with_reference: bool,
     ) -> Result<Self, JukeboxError> {
         if let Some(problem) = config.problem() {
             return Err(JukeboxError::Config(problem));
         }
-        let (prior, n_symbols, w) = (vb.pp("prior"), config.n_symbols(), config.width);
-        let transformer =
-            Transformer::load(config.stack(), n_symbols, prior.clone(), with_reference)?;
-        let head = match config.merged_decoder {
-            true => prior.get((n_symbols, w), "x_out.weight")?,
-            false => transformer.x_emb.clone(),
+        let (prior, vb) = (weights.pp("prior"), &weights.tensors);
+        let (n_symbols, w) = (config.n_symbols(), config.width);
+        let table = |name| prior.tensors.get((n_symbols, w), name)?.contiguous();
+        let (x_emb, head) = match config.merged_decoder {
+            true => (Some(table("x_emb.weight")?), table("x_out.weight")?),
+            false => (None, table("x_emb.weight")?),
         };
         Ok(Self {
             config: config.clone(),
-            embeddings: Embeddings::load(config, vb.clone())?,
-            encoder: LyricEncoder::load(config, vb.clone())?,
-            conditioner: Conditioner::load(config, vb)?,
-            transformer,
+            x_emb,
             head: with_numbers(&head, |head| PackedMatrix::from_rows(head, w))?,
             reference_head: with_reference.then_some(head),
+            transformer: Transformer::load(config.stack(), &prior, with_reference)?,
+            embeddings: Embeddings::load(config, vb.clone())?,
+            encoder: LyricEncoder::load(config, weights)?,
+            conditioner: Conditioner::load(config, vb.clone())?,
         })
     }
 
     pub fn config(&self) -> &PriorConfig {
         &self.config
+    }
+
+    /// Memory for what a window remembers at most: keys and values of every layer, in bytes.
+    pub fn window_bytes(&self) -> usize {
+        let shape = self.transformer.shape();
+        2 * size_of::<f32>() * shape.depth * shape.n_positions * shape.attn_width()
     }
 
     /// What reads the lyrics, where that is a network of its own.
@@ -136,10 +150,19 @@ impl Prior {
         out.fill(0.0);
         match position {
             0 => cond.add_start(row, out)?,
-            _ => self.transformer.add_symbol(symbol_before, out)?,
+            _ => self.add_symbol(symbol_before, out)?,
         }
         self.transformer.add_position(position, out)?;
         cond.add_at(row, position, out)
+    }
+
+    /// Adds the row of a symbol.
+    fn add_symbol(&self, symbol: u32, out: &mut [f32]) -> Result<(), JukeboxError> {
+        match &self.x_emb {
+            Some(x_emb) => add_row(x_emb, symbol as usize, out)?,
+            None => self.head.add_weights_of(symbol as usize, out),
+        }
+        Ok(())
     }
 
     /// Logits of the symbols at `n_steps` positions from `first` on, `[b, n_steps, symbols]`, from

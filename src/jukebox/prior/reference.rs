@@ -37,7 +37,7 @@ impl Prior {
         let before = symbols.narrow(1, 0, n_steps - 1)?.contiguous()?.flatten_all()?;
         let mut h = cond.y_cond.clone(); // [b, 1, w]
         if 1 < n_steps {
-            let embedded = self.transformer.x_emb.index_select(&before, 0)?; // [b * (t - 1), w]
+            let embedded = self.symbol_table()?.index_select(&before, 0)?; // [b * (t - 1), w]
             h = Tensor::cat(&[h, embedded.reshape((b, n_steps - 1, ()))?], 1)?; // [b, t, w]
         }
         h = h.broadcast_add(&self.transformer.pos_emb.narrow(0, 0, n_steps)?)?;
@@ -48,6 +48,12 @@ impl Prior {
             states.push(h.clone());
         }
         Ok(states)
+    }
+
+    /// A row for each symbol, `[symbols, w]`.
+    fn symbol_table(&self) -> Result<&Tensor, JukeboxError> {
+        let missing = || JukeboxError::Config("loaded without the reference layers".into());
+        self.x_emb.as_ref().or(self.reference_head.as_ref()).ok_or_else(missing)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Models that the tests of this folder share, and what all kinds of them promise.
 
 use candle_core::{DType, Device};
-use candle_nn::VarMap;
+use candle_nn::{VarBuilder, VarMap};
 
 use super::*;
 use crate::jukebox::{

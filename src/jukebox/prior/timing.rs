@@ -55,6 +55,17 @@ impl Limits {
         let max = config.max_duration_seconds * rate;
         Self { total: min..max.ceil() as i64, end_max: max.floor() as i64 }
     }
+
+    /// The nearest length of a song that there is room for.
+    pub fn total_within(&self, total_length: i64) -> i64 {
+        total_length.clamp(self.total.start, self.total.end - 1)
+    }
+
+    /// The nearest place in its song at which there is room for a window.
+    pub fn offset_within(&self, window: &LabelRow, offset: i64) -> i64 {
+        let last = (window.total_length - 1).min(self.end_max - window.sample_length);
+        offset.clamp(0, last.max(0))
+    }
 }
 
 #[cfg(test)]

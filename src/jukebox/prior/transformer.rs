@@ -1,50 +1,44 @@
-//! Symbols and positions into a stack of layers: what a prior and its lyric encoder share.
+//! Positions and a stack of layers: what a prior and its lyric encoder share.
 
 use candle_core::{Result as TensorResult, Storage, Tensor};
-use candle_nn::VarBuilder;
 
 use super::attention::Attention;
 use super::layer::Layer;
 use crate::jukebox::JukeboxError;
 use crate::jukebox::config::StackShape;
 use crate::jukebox::kernels::{self, PackedStack, StepBackend};
+use crate::jukebox::weights::Weights;
 
-/// Embeddings and layers. The head belongs to whoever has one.
+/// Layers, and the rows of positions. Symbols and the head belong to whoever has them.
 pub struct Transformer {
     shape: StackShape,
-    pub x_emb: Tensor,   // [symbols, w]
     pub pos_emb: Tensor, // [positions, w]
     packed: PackedStack,
     reference: Option<Vec<Layer>>,
 }
 
 impl Transformer {
-    /// Reads `x_emb`, `pos_emb` and `transformer.*` below `vb`.
+    /// Reads `pos_emb` and `transformer.*` below `weights`.
     ///
     /// The reference layers are a second copy of the weights.
     pub fn load(
         shape: StackShape,
-        n_symbols: usize,
-        vb: VarBuilder,
+        weights: &Weights,
         with_reference: bool,
     ) -> Result<Self, JukeboxError> {
-        let layers_vb = vb.pp("transformer._attn_mods");
-        let packed = PackedStack::load(&shape, layers_vb.clone())?;
+        let layers = weights.pp("transformer._attn_mods");
+        let packed = PackedStack::load(&shape, &layers)?;
         let reference = match with_reference {
             false => None,
             true => {
                 let attentions = Attention::of_layers(&shape)?.into_iter().enumerate();
-                let layer = |(d, attention)| Layer::load(&shape, attention, layers_vb.pp(d));
+                let layer = |(d, attention)| Layer::load(&shape, attention, layers.tensors.pp(d));
                 Some(attentions.map(layer).collect::<TensorResult<_>>()?)
             }
         };
-        Ok(Self {
-            x_emb: vb.get((n_symbols, shape.width), "x_emb.weight")?.contiguous()?,
-            pos_emb: vb.get((shape.n_positions, shape.width), "pos_emb.pos_emb")?.contiguous()?,
-            packed,
-            reference,
-            shape,
-        })
+        let size = (shape.n_positions, shape.width);
+        let pos_emb = weights.tensors.get(size, "pos_emb.pos_emb")?.contiguous()?;
+        Ok(Self { pos_emb, packed, reference, shape })
     }
 
     /// `b` sequences from their start; `states` of lyrics are `[b, n, w]`.
@@ -68,11 +62,6 @@ impl Transformer {
 
     pub fn shape(&self) -> &StackShape {
         &self.shape
-    }
-
-    /// Adds the row of a symbol.
-    pub fn add_symbol(&self, symbol: u32, out: &mut [f32]) -> Result<(), JukeboxError> {
-        add_row(&self.x_emb, symbol as usize, out)
     }
 
     /// Adds the row of a position.

@@ -18,12 +18,20 @@ pub struct TokenRng {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
     seed: u64,
+    /// Which of the seed's streams.
+    #[serde(default)]
+    stream: u64,
     n_drawn: u64,
 }
 
 impl TokenRng {
     pub fn new(seed: u64) -> Self {
-        State { seed, n_drawn: 0 }.into()
+        Self::of_stream(seed, 0)
+    }
+
+    /// One of many streams of a seed that have nothing to do with each other.
+    pub fn of_stream(seed: u64, stream: u64) -> Self {
+        State { seed, stream, n_drawn: 0 }.into()
     }
 }
 
@@ -46,6 +54,7 @@ impl Eq for TokenRng {}
 impl From<State> for TokenRng {
     fn from(state: State) -> Self {
         let mut stream = ChaCha8Rng::seed_from_u64(state.seed);
+        stream.set_stream(state.stream);
         stream.set_word_pos(2 * state.n_drawn as u128); // two words make one number
         Self { state, stream }
     }
@@ -64,7 +73,7 @@ mod tests {
     #[test]
     fn a_saved_state_goes_on_with_the_same_numbers() {
         for n_before in [0, 1, 7, 33, 1000] {
-            let mut rng = TokenRng::new(u64::MAX - 3);
+            let mut rng = TokenRng::of_stream(u64::MAX - 3, n_before);
             (0..n_before).for_each(|_| _ = rng.next_uniform());
             let saved = serde_json::to_string(&rng).unwrap();
 
@@ -83,6 +92,7 @@ mod tests {
         assert!(numbers.iter().all(|u| (0.0..1.0).contains(u)));
         assert!((numbers.iter().sum::<f64>() / 1e4 - 0.5).abs() < 0.01);
         assert_ne!(numbers[0], TokenRng::new(2).next_uniform());
+        assert_ne!(numbers[0], TokenRng::of_stream(1, 1).next_uniform());
     }
 
     #[test]

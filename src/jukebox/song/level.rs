@@ -1,4 +1,4 @@
-//! One level of a song, a bounded piece of work at a time.
+//! One level of a song, a bounded piece of work at a time; of several takes of it at once.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub enum Advance {
     Opened(Window),
     /// Known tokens of the window were taken in.
     Prefilled { n_done: usize, n_total: usize },
-    /// A new token was appended to the codes.
+    /// A new token was appended to the codes of every take; this is the first one's.
     Token(u32),
     /// All tokens are there.
     Finished,
@@ -48,15 +48,23 @@ impl<D> LevelState<D> {
 }
 
 /// Writes the codes of one level after those that it starts with.
+///
+/// Several takes of the same song are written together: one pass over the weights serves all of them,
+/// and each becomes what it would have become alone.
 pub struct LevelSampler<'m, D = TokenRng> {
     prior: &'m Prior,
     song: Song,
     settings: SamplerSettings,
+    takes: Vec<Take<D>>,
+    windows: std::vec::IntoIter<Window>,
+    writing: Option<Writing<'m>>,
+}
+
+/// One take on its way.
+struct Take<D> {
     codes: Vec<u32>,
     dice: D,
     finished: LevelState<D>,
-    windows: std::vec::IntoIter<Window>,
-    writing: Option<Writing<'m>>,
 }
 
 /// The window that is being written.
@@ -64,6 +72,8 @@ struct Writing<'m> {
     window: Window,
     told: Told,
     decoder: Decoder<'m>,
+    /// Tokens of the window that all takes have in common, and that are taken in but once.
+    n_common: usize,
 }
 
 impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
@@ -78,69 +88,109 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         settings: SamplerSettings,
         state: LevelState<D>,
     ) -> Result<Self, JukeboxError> {
+        Self::of_takes(prior, song, plan, settings, vec![state])
+    }
+
+    /// The same for several takes, which must have come equally far.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and when there is no take or one is ahead of another.
+    pub fn of_takes(
+        prior: &'m Prior,
+        song: Song,
+        plan: Plan,
+        settings: SamplerSettings,
+        states: Vec<LevelState<D>>,
+    ) -> Result<Self, JukeboxError> {
         settings.check()?;
-        prior.check_codes(&state.codes)?;
-        let mut windows = plan.windows(prior.config().n_ctx, state.n_prime)?;
-        let saved = windows.get(..state.n_windows).ok_or_else(|| {
+        let Some(LevelState { n_prime, n_windows, .. }) = states.first() else {
+            return Err(JukeboxError::range("the number of takes", 0, "at least 1"));
+        };
+        let (n_prime, n_windows) = (*n_prime, *n_windows);
+        let mut windows = plan.windows(prior.config().n_ctx, n_prime)?;
+        let saved = windows.get(..n_windows).ok_or_else(|| {
             let allowed = format!("at most {}, as many as are planned", windows.len());
-            JukeboxError::range("the number of finished windows", state.n_windows, allowed)
+            JukeboxError::range("the number of finished windows", n_windows, allowed)
         })?;
-        let n_codes = saved.last().map_or(state.n_prime, |last| last.start + last.n_tokens);
-        if state.codes.len() != n_codes {
-            let (what, allowed) = ("the number of saved codes", n_codes.to_string());
-            return Err(JukeboxError::range(what, state.codes.len(), allowed));
+        let n_codes = saved.last().map_or(n_prime, |last| last.start + last.n_tokens);
+        for state in &states {
+            prior.check_codes(&state.codes)?;
+            if state.codes.len() != n_codes || state.n_windows != n_windows {
+                let (what, allowed) = ("the number of saved codes", n_codes.to_string());
+                return Err(JukeboxError::range(what, state.codes.len(), allowed));
+            }
         }
-        windows.drain(..state.n_windows);
+        windows.drain(..n_windows);
         for window in &windows {
             song.told(prior, window.start)?;
         }
-        let (codes, dice) = (state.codes.clone(), state.dice.clone());
-        let windows = windows.into_iter();
-        let finished = state;
-        Ok(Self { prior, song, settings, codes, dice, finished, windows, writing: None })
+        let take = |state: LevelState<D>| Take {
+            codes: state.codes.clone(),
+            dice: state.dice.clone(),
+            finished: state,
+        };
+        let (takes, windows) = (states.into_iter().map(take).collect(), windows.into_iter());
+        Ok(Self { prior, song, settings, takes, windows, writing: None })
     }
 
-    /// A bounded piece of work: opening a window, a chunk of known tokens, or one new token.
+    /// A bounded piece of work: opening a window, a chunk of known tokens, or one new token of each take.
     pub fn advance(&mut self) -> Result<Advance, JukeboxError> {
-        let Some(Writing { window, decoder, .. }) = &mut self.writing else {
+        let Some(Writing { window, decoder, n_common, .. }) = &mut self.writing else {
             return self.open_window();
         };
         let n_lyrics = self.prior.config().n_before();
-        let n_old = self.codes.len() - window.start;
+        let n_old = self.takes[0].codes.len() - window.start;
         let n_total = n_lyrics + n_old;
         if 0 < decoder.n_lyrics_left() {
             decoder.prefill_lyrics(PREFILL_CHUNK)?;
             return Ok(Advance::Prefilled { n_done: n_lyrics - decoder.n_lyrics_left(), n_total });
         }
+        if decoder.n_rows() < self.takes.len() && *n_common <= decoder.n_tokens() {
+            decoder.repeat(self.takes.len())?;
+        }
         if decoder.n_tokens() < n_old {
             let first = window.start + decoder.n_tokens();
-            let last = self.codes.len().min(first + PREFILL_CHUNK);
-            decoder.prefill(&[self.codes[first..last].to_vec()])?;
+            let last = (window.start + n_old).min(first + PREFILL_CHUNK);
+            let takes = self.takes.iter().take(decoder.n_rows());
+            decoder
+                .prefill(&takes.map(|take| take.codes[first..last].to_vec()).collect::<Vec<_>>())?;
             return Ok(Advance::Prefilled { n_done: n_lyrics + last - window.start, n_total });
         }
-        let symbol = choose(decoder.logits()?, &self.settings, self.dice.next_uniform())?;
-        decoder.push(&[symbol])?;
-        let code = self.prior.config().code_of(symbol);
-        self.codes.push(code);
+        let logits = decoder.logits()?;
+        let mut symbols = Vec::with_capacity(self.takes.len());
+        for (take, logits) in
+            self.takes.iter_mut().zip(logits.chunks_exact(self.prior.config().n_symbols()))
+        {
+            symbols.push(choose(logits, &self.settings, take.dice.next_uniform())?);
+        }
+        decoder.push(&symbols)?;
+        for (take, symbol) in self.takes.iter_mut().zip(symbols) {
+            take.codes.push(self.prior.config().code_of(symbol));
+        }
         if window.n_tokens <= n_old + 1 {
             self.finish_window();
         }
-        Ok(Advance::Token(code))
+        Ok(Advance::Token(self.takes[0].codes[self.takes[0].codes.len() - 1]))
     }
 
-    /// The prime and everything new so far.
+    /// The prime and everything new so far, of the first take.
     pub fn codes(&self) -> &[u32] {
-        &self.codes
+        self.codes_of(0)
     }
 
-    /// The dice as they are now.
-    pub fn dice(&self) -> &D {
-        &self.dice
+    /// The prime and everything new so far, of any take.
+    pub fn codes_of(&self, take_idx: usize) -> &[u32] {
+        &self.takes[take_idx].codes
     }
 
-    /// What to save: the level as it was after its last finished window.
+    /// What to save of the first take: the level as it was after its last finished window.
     pub fn finished(&self) -> &LevelState<D> {
-        &self.finished
+        self.finished_of(0)
+    }
+
+    /// The same of any take.
+    pub fn finished_of(&self, take_idx: usize) -> &LevelState<D> {
+        &self.takes[take_idx].finished
     }
 
     /// The window that is being written, and what it was told.
@@ -159,16 +209,21 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         };
         let told = self.song.told(self.prior, window.start)?;
         let decoder = self.prior.start(told.condition(self.prior)?)?;
-        self.writing = Some(Writing { window, told, decoder });
+        let first = &self.takes[0].codes[window.start..];
+        let is_common = self.takes.iter().all(|take| &take.codes[window.start..] == first);
+        let n_common = if is_common { first.len() } else { 0 };
+        self.writing = Some(Writing { window, told, decoder, n_common });
         Ok(Advance::Opened(window))
     }
 
     fn finish_window(&mut self) {
         self.writing = None;
-        let new = &self.codes[self.finished.codes.len()..];
-        self.finished.codes.extend_from_slice(new);
-        self.finished.n_windows += 1;
-        self.finished.dice = self.dice.clone();
+        for Take { codes, dice, finished } in &mut self.takes {
+            let new = &codes[finished.codes.len()..];
+            finished.codes.extend_from_slice(new);
+            finished.n_windows += 1;
+            finished.dice = dice.clone();
+        }
     }
 }
 

@@ -79,12 +79,15 @@ impl Told {
     }
 }
 
-/// Labels of the window that begins at token `start`.
+/// Labels of the window that begins at token `start`. A window beyond the longest song that the model
+/// knows is told to be that song's end; the reference refuses it.
 fn window_labels(config: &PriorConfig, song: &LabelRow, start: usize) -> LabelRow {
     let hop = config.labels.as_ref().map_or(0, |labels| labels.hop);
-    LabelRow {
-        offset: song.offset.saturating_add((start * hop) as i64),
-        sample_length: (config.n_ctx * hop) as i64,
-        ..song.clone()
+    let offset = song.offset.saturating_add((start * hop) as i64);
+    let sample_length = (config.n_ctx * hop) as i64;
+    let row = LabelRow { sample_length, ..song.clone() };
+    match &config.labels {
+        Some(labels) => row.at(labels, offset),
+        None => LabelRow { offset, ..row },
     }
 }

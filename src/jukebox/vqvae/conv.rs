@@ -4,11 +4,12 @@
 //! convolution is a product whose rows overlap. The weights on disk are channels-first (SPEC §2)
 //! and are turned around once, while loading.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Error, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::buffers::Buffers;
 use crate::jukebox::kernels::matrix::{Finish, PackedMatrix, Reading};
+use crate::jukebox::kernels::with_numbers;
 
 /// Convolution that keeps its length: kernel 1 or 3, zeros beyond the edges.
 pub struct Conv {
@@ -38,10 +39,13 @@ impl Conv {
         scale: f64,
         vb: VarBuilder,
     ) -> Result<Self> {
-        let scaled = |x: Tensor| if scale == 1.0 { Ok(x) } else { x * scale };
-        let weight = scaled(vb.get((c_out, c_in, k), "weight")?)?.permute((2, 1, 0))?; // [k, c_in, c_out]
-        let bias = scaled(vb.get(c_out, "bias")?)?.to_vec1::<f32>()?;
-        let matrix = PackedMatrix::new(&numbers(&weight)?, &bias, k * c_in);
+        let scale = scale as f32;
+        let bias: Vec<f32> = vb.get(c_out, "bias")?.to_vec1()?;
+        let bias: Vec<f32> = bias.into_iter().map(|bias| bias * scale).collect();
+        let weight = vb.get((c_out, c_in, k), "weight")?;
+        let matrix = packed(&weight, k * c_in, &bias, |weight, i, o| {
+            weight[(o * c_in + i % c_in) * k + i / c_in] * scale
+        })?;
         Ok(Self { matrix, c_in, c_out, n_taps: k, dilation })
     }
 
@@ -89,9 +93,12 @@ pub struct DownConv {
 
 impl DownConv {
     pub fn load(c_in: usize, c_out: usize, stride: usize, vb: VarBuilder) -> Result<Self> {
-        let weight = vb.get((c_out, c_in, 2 * stride), "weight")?.permute((2, 1, 0))?;
+        let k = 2 * stride;
         let bias = vb.get(c_out, "bias")?.to_vec1::<f32>()?;
-        let matrix = PackedMatrix::new(&numbers(&weight)?, &bias, 2 * stride * c_in);
+        let weight = vb.get((c_out, c_in, k), "weight")?;
+        let matrix = packed(&weight, k * c_in, &bias, |weight, i, o| {
+            weight[(o * c_in + i % c_in) * k + i / c_in]
+        })?;
         Ok(Self { matrix, c_in, c_out, stride })
     }
 
@@ -120,12 +127,12 @@ pub struct UpConv {
 
 impl UpConv {
     pub fn load(c_in: usize, c_out: usize, stride: usize, vb: VarBuilder) -> Result<Self> {
-        let weight = vb.get((c_in, c_out, 2 * stride), "weight")?;
-        let halves = weight.permute((2, 0, 1))?.contiguous()?; // [2 * stride, c_in, c_out]
-        let halves = halves.reshape((2, stride, c_in, c_out))?.permute((0, 2, 1, 3))?;
-        let late_and_early = [numbers(&halves.get(1)?)?, numbers(&halves.get(0)?)?].concat();
         let bias = vb.get(c_out, "bias")?.to_vec1::<f32>()?.repeat(stride);
-        let matrix = PackedMatrix::new(&late_and_early, &bias, 2 * c_in);
+        let weight = vb.get((c_in, c_out, 2 * stride), "weight")?;
+        let matrix = packed(&weight, 2 * c_in, &bias, |weight, i, o| {
+            let half = if i < c_in { stride } else { 0 }; // the late half first
+            weight[((i % c_in) * c_out + o % c_out) * 2 * stride + half + o / c_out]
+        })?;
         Ok(Self { matrix, c_in, c_out, stride })
     }
 
@@ -146,7 +153,9 @@ impl UpConv {
         let mut group = vec![0.0; 2 * n_half];
         self.run(&padded(&x[..self.c_in], self.c_in, 1, 0), &mut group);
         first.copy_from_slice(&group[n_half..]);
-        self.run(x, middle);
+        if 1 < n_steps {
+            self.run(x, middle);
+        }
         self.run(&padded(&x[x.len() - self.c_in..], self.c_in, 0, 1), &mut group);
         last.copy_from_slice(&group[..n_half]);
         y
@@ -168,8 +177,15 @@ fn padded(x: &[f32], c: usize, n_before: usize, n_after: usize) -> Vec<f32> {
     padded
 }
 
-fn numbers(x: &Tensor) -> Result<Vec<f32>> {
-    x.flatten_all()?.to_vec1()
+/// `at` finds the weight from an input to an output among the numbers of `weight`.
+fn packed(
+    weight: &Tensor,
+    n_in: usize,
+    bias: &[f32],
+    at: impl Fn(&[f32], usize, usize) -> f32,
+) -> Result<PackedMatrix> {
+    with_numbers(weight, |weight| PackedMatrix::from_fn(n_in, bias, |i, o| at(weight, i, o)))
+        .map_err(Error::wrap)
 }
 
 #[cfg(test)]
@@ -191,7 +207,7 @@ mod tests {
 
     /// Channels-first `[1, c, t]` as the rows that a convolution takes.
     fn rows(x: &Tensor) -> Vec<f32> {
-        numbers(&x.transpose(1, 2).unwrap()).unwrap()
+        x.transpose(1, 2).unwrap().flatten_all().unwrap().to_vec1().unwrap()
     }
 
     /// Largest difference between rows `y` and candle's own channels-first `want`.

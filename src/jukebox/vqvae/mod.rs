@@ -270,6 +270,13 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_single_code_has_a_sound() {
+        let vqvae = random_vqvae(&tiny());
+
+        assert_eq!([0, 1].map(|level| vqvae.decode(&[5], level).unwrap().len()), [4, 16]);
+    }
+
+    #[test]
     fn codes_levels_and_spans_that_do_not_exist_are_named() {
         let vqvae = random_vqvae(&tiny());
 

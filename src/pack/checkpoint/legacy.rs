@@ -12,9 +12,14 @@ const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 /// The second.
 const VERSION: i128 = 1001;
 
-/// Whether a file that begins like this is a legacy stream: protocol 2, an integer of ten bytes.
+/// Whether a file that begins like this is a legacy stream: a pickle of an integer of ten bytes.
+///
+/// PyTorch writes protocol 2 unless it is told otherwise; from 4 on, pickles come in frames.
 pub fn is_legacy(first: &[u8]) -> bool {
-    first.starts_with(&[0x80, 2, 0x8a, 10])
+    matches!(
+        first,
+        [0x80, 2 | 3, 0x8a, 10, ..] | [0x80, 4 | 5, 0x95, _, _, _, _, _, _, _, _, 0x8a, 10, ..]
+    )
 }
 
 /// What the file describes, and where each storage of it lies.

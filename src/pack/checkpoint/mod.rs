@@ -7,6 +7,7 @@
 mod error;
 mod index;
 mod legacy;
+mod matrices;
 mod model;
 mod numbers;
 mod places;
@@ -26,11 +27,12 @@ use serde_json::{Map, Value as Json};
 
 pub use error::CheckpointError;
 pub(in crate::pack) use index::{MAX_JSON_BYTES, read_json};
+pub use matrices::{ints_dtype, quantised_shapes, scale_name};
 pub use model::{Model, Network};
 pub use numbers::{Stored, for_each_f32};
 pub use places::Layout;
 pub use recognise::HfConfig;
-pub use weights::weights;
+pub use weights::{all_weights, weights};
 
 use super::brief;
 use super::pickle::{Dtype, Pickle};
@@ -244,6 +246,14 @@ impl Checkpoint {
             }
         }
         Ok(selected)
+    }
+
+    /// Gives a tensor that is not there the numbers of another, as weights that are tied are often
+    /// stored once.
+    fn tie(&mut self, missing: &str, present: &str) {
+        if let (false, Some(tensor)) = (self.contains(missing), self.tensors.get(present)) {
+            self.tensors.insert(missing.into(), tensor.clone());
+        }
     }
 
     /// Takes over what a pickle describes: the tensors of its state dictionary, and `hps`.

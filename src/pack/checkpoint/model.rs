@@ -184,7 +184,10 @@ impl Model {
         for (i, told) in config.priors()?.into_iter().enumerate() {
             let prefix =
                 if config.is_whole_model() { format!("priors.{i}.") } else { String::new() };
-            let prior = all.select(|name| Some(oai_name(name.strip_prefix(&prefix)?, &[])))?;
+            let mut prior = all.select(|name| Some(oai_name(name.strip_prefix(&prefix)?, &[])))?;
+            if told.merged_decoder == Some(false) {
+                prior.tie("prior.x_emb.weight", "prior.x_out.weight"); // only one of them may be stored
+            }
             if !is_prior(&prior) {
                 let (path, name) =
                     (all.path().into(), format!("{prefix}prior.embed_tokens.weight"));

@@ -154,11 +154,17 @@ fn numpy_scalar(table: &Table, arguments: &[Id]) -> Result<Node, Problem> {
             bytes.try_into().ok().map(|b| Node::Big(i128::from(u64::from_le_bytes(b)).into()))
         }
         ("f2", _) => {
-            bytes.try_into().ok().map(|b| Node::Float(half::f16::from_le_bytes(b).to_f64()))
+            bytes.try_into().ok().map(|b| Node::Float(shortest(half::f16::from_le_bytes(b))))
         }
-        ("f4", _) => bytes.try_into().ok().map(|b| Node::Float(f32::from_le_bytes(b).into())),
+        ("f4", _) => bytes.try_into().ok().map(|b| Node::Float(shortest(f32::from_le_bytes(b)))),
         ("f8", _) => bytes.try_into().ok().map(|b| Node::Float(f64::from_le_bytes(b))),
         _ => return Ok(opaque),
     };
     node.ok_or_else(|| Problem::Malformed(format!("a numpy {name} has the wrong length")))
+}
+
+/// The shortest number that is rounded to this one: 0.7 for what a `f32` makes of 0.7, so that products
+/// with it are rounded down as the author of a hyper-parameter meant them.
+fn shortest(number: impl std::fmt::Display + Into<f64> + Copy) -> f64 {
+    number.to_string().parse().unwrap_or(number.into())
 }

@@ -3,8 +3,13 @@
 //! A tile is `[n_in][TILE]`, so every output has a lane of its own and is summed in the same order
 //! whatever the vector width is: AVX2 and AVX-512 give the same bits.
 
+mod quantised;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+#[cfg(target_arch = "x86_64")]
+mod x86_quantised;
+
+pub use self::quantised::{best_dequantise, best_quantised};
 
 /// Outputs worked on together.
 pub const TILE: usize = 16;

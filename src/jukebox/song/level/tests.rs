@@ -137,13 +137,39 @@ fn too_few_codes_above_are_named_before_anything_is_written() {
 }
 
 #[test]
-fn a_song_that_outgrows_its_labels_is_refused_before_it_starts() {
+fn a_song_that_outgrows_its_labels_is_told_its_end_from_there_on() {
     let prior = random_prior(&tiny());
-    let plan = Plan::adding(0, 1300, 24, 8); // the labels say 20000 frames, 1250 tokens
-    let state = LevelState::new(vec![], TokenRng::new(0));
+    let song = song(&prior);
 
-    let result = LevelSampler::new(&prior, song(&prior), plan, SETTINGS, state);
+    let offset = |start| song.told(&prior, start).unwrap().labels.offset;
 
-    let error = result.err().unwrap().to_string();
-    assert!(error.starts_with("the offset is 20"), "{error}");
+    assert_eq!(offset(100), offset(0) + 1600);
+    assert_eq!(offset(1_000_000), offset(100_000));
+    assert!(offset(1_000_000) < song.labels.total_length);
+}
+
+#[test]
+fn takes_that_are_written_together_become_what_they_would_have_become_alone() {
+    for (config, n_new) in [(tiny(), 45), (single_sequence(), 45), (upsampler(), 36)] {
+        let prior = random_prior(&config);
+        let alone: Vec<_> = (5..8)
+            .map(|seed| {
+                let mut alone = sampler(&prior, 8, n_new, seed);
+                run(&mut alone);
+                alone.finished().clone()
+            })
+            .collect();
+
+        let prime: Vec<u32> = (0..8).map(|i| i * 5 % 12).collect();
+        let states = (5..8).map(|seed| LevelState::new(prime.clone(), TokenRng::new(seed)));
+        let plan = Plan::adding(8, n_new, 24, 8);
+        let mut together =
+            LevelSampler::of_takes(&prior, song(&prior), plan, SETTINGS, states.collect()).unwrap();
+        run(&mut together);
+
+        for (take_idx, alone) in alone.iter().enumerate() {
+            assert_eq!(together.finished_of(take_idx), alone);
+            assert_eq!(together.codes_of(take_idx), alone.codes);
+        }
+    }
 }

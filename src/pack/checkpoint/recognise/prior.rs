@@ -87,7 +87,8 @@ pub fn prior(
         blocks: missing.need(told.blocks, "blocks"),
         m_attn: told.m_attn.unwrap_or_else(|| share(shapes.attn_width, shapes.width)),
         m_mlp: told.m_mlp.unwrap_or_else(|| share(shapes.mlp_width, shapes.width)),
-        merged_decoder: missing.need(told.merged_decoder, "merged_decoder"),
+        merged_decoder: missing
+            .need(told.merged_decoder.or_else(|| tied_head(checkpoint)), "merged_decoder"),
         res_scale: told.res_scale.unwrap_or(false),
         l_bins: shapes.n_symbols.saturating_sub(n_lyric_symbols),
         labels,
@@ -99,6 +100,13 @@ pub fn prior(
         None => Ok((config, name)),
         Some(problem) => Err(unusable(problem)),
     }
+}
+
+/// No, where the head is the embedding itself; two matrices may still be equal, so they tell nothing.
+fn tied_head(checkpoint: &Checkpoint) -> Option<bool> {
+    let head = "prior.x_out.weight";
+    let is_tied = !checkpoint.contains(head) || checkpoint.are_tied("prior.x_emb.weight", head);
+    is_tied.then_some(false)
 }
 
 fn lyrics(shapes: &PriorShapes, told: &ToldPrior, missing: &mut Missing) -> Option<LyricsConfig> {

@@ -1,0 +1,91 @@
+//! `encore align`: when each word of the lyrics is sung, as JSON and as LRC.
+
+use std::io::Write;
+
+use encore::jukebox::Song;
+use encore::jukebox::song::{align, hop_tokens};
+use encore::lyrics::{Word, lrc, time_words};
+use encore::takes::write_whole;
+use encore::units::seconds_from_frames;
+use serde_json::{Value, json};
+
+use crate::args::song::AlignArgs;
+use crate::failure::{Failure, print, print_json};
+use crate::progress::{SecondsBar, Spinner};
+use crate::told::{Told, sheet};
+use crate::{heard, open};
+
+pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
+    let pack = open::pack(&args.load.pack)?;
+    let level = pack.top_level();
+    let config = pack.prior_config(level)?.clone();
+    let unsung = |why: &str| Failure::BadInput(format!("{:?} {why}", pack.dir()));
+    match &config.lyrics {
+        None => return Err(unsung("does not sing, so no words can be found")),
+        Some(sung) if sung.alignment.is_none() => {
+            return Err(unsung("does not say which of its heads follows the words"));
+        }
+        Some(_) => {}
+    }
+    let told = Told::typed_or_beside(&args.told, &args.input)?;
+    let wordless = || Failure::BadInput("give the words of the song with --lyrics".into());
+    let lyrics = told.lyrics.as_ref().ok_or_else(wordless)?;
+    let cleaned = told.read_lyrics(&config)?.ok_or_else(wordless)?;
+    let codes = heard::codes(&args.input, &pack, &[level])?.remove(&level).unwrap_or_default();
+    if codes.is_empty() {
+        return Err(Failure::BadInput(format!("{:?} has no codes of level {level}", args.input)));
+    }
+    open::target_folder(&args.out)?;
+    let step_seconds = seconds_from_frames(pack.hop(level)?, pack.sample_rate().into());
+    let seconds = codes.len() as f64 * step_seconds;
+    let song = heard::song(&pack, &config, &told, told.total_seconds(&pack, seconds)?)?;
+    let song = Song { lyrics: cleaned.tokens(), ..song };
+
+    let spinner = Spinner::new("loading the model");
+    let prior = pack.load_prior_as(level, args.load.precision)?;
+    drop(spinner);
+    let hop_tokens = hop_tokens(pack.manifest().sampling.hop_fraction, config.n_ctx);
+    let bar = SecondsBar::new("listening", seconds);
+    let aligned = align(&prior, &song, &codes, hop_tokens, |n_done, n_windows| {
+        bar.set_seconds(seconds * n_done as f64 / n_windows as f64);
+        true
+    })?;
+    drop(bar);
+    let weights = aligned.map(|aligned| aligned.weights).unwrap_or_default();
+    let words = time_words(lyrics, &cleaned, &weights, step_seconds);
+
+    let stem = args.input.file_stem().unwrap_or_default().to_string_lossy();
+    let (words_path, lrc_path) =
+        (args.out.join(format!("{stem}.words.json")), args.out.join(format!("{stem}.lrc")));
+    let facts = json!({
+        "seconds": seconds,
+        "lyrics_as_read": cleaned.text,
+        "words": words.iter().map(word_json).collect::<Vec<_>>(),
+    });
+    write_whole(&words_path, |file| writeln!(file, "{facts:#}"))?;
+    write_whole(&lrc_path, |file| file.write_all(lrc(&words).as_bytes()))?;
+    if as_json {
+        return print_json(&json!({
+            "words": words_path, "lrc": lrc_path, "n_words": words.len(), "seconds": seconds,
+            "lyrics_as_read": cleaned.text,
+        }));
+    }
+    print(&sheet(&cleaned))?;
+    let n_heard = words.iter().filter(|word| word.confidence > 0.0).count();
+    print(&format!(
+        "{}, {}: {n_heard} of {} words were found in {seconds:.2} s",
+        words_path.display(),
+        lrc_path.display(),
+        words.len()
+    ))
+}
+
+fn word_json(word: &Word) -> Value {
+    json!({
+        "text": word.text,
+        "line": word.line,
+        "start_seconds": word.start_seconds,
+        "end_seconds": word.end_seconds,
+        "confidence": word.confidence,
+    })
+}

@@ -1,0 +1,193 @@
+//! The command line as it is typed, with the checks that need no file.
+
+pub mod song;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use encore::pack::Precision;
+use encore::pack::convert::StoredAs;
+
+use song::{AlignArgs, ContinueArgs, ScoreArgs, UpsampleArgs};
+use values::{held_as, level, prior_shape, stored_as};
+
+use crate::bench::shape::PriorShape;
+
+/// Continues a recorded track in a chosen artist's style.
+#[derive(Parser)]
+#[command(name = "encore", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Print the result as JSON on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Say what is in a model pack, and check every file of it
+    Info {
+        #[command(flatten)]
+        pack: PackArg,
+    },
+    /// Search the artists and genres that a pack knows
+    Labels(LabelsArgs),
+    /// Turn downloaded checkpoints into a model pack
+    Convert(ConvertArgs),
+    /// Turn a WAV file into codes
+    Encode(EncodeArgs),
+    /// Turn codes into a WAV file
+    Decode(DecodeArgs),
+    /// Continue a track: writes takes as WAV, codes, recipe and picture
+    Continue(ContinueArgs),
+    /// Write the finer levels of codes that are there: the same music, clearer
+    Upsample(UpsampleArgs),
+    /// Say how surprising a model finds a track, in bits
+    Score(ScoreArgs),
+    /// Say when each word of the lyrics is sung
+    Align(AlignArgs),
+    /// Measure how fast this machine decodes, beside how fast it reads memory
+    Bench(BenchArgs),
+    /// Write a checkpoint of random weights in a released shape, to measure with
+    #[command(hide = true)]
+    MakeCheckpoint(MakeCheckpointArgs),
+    /// Load a prior and write one window with it, to measure with
+    #[command(hide = true)]
+    MeasureWindow(MeasureWindowArgs),
+}
+
+/// Where a command takes its pack as an argument.
+#[derive(Args)]
+pub struct PackArg {
+    /// Folder of a model pack, or the folder name of an installed one
+    #[arg(value_name = "PACK")]
+    pub pack: PathBuf,
+}
+
+/// Where a command takes its pack as an option.
+#[derive(Args)]
+pub struct PackOption {
+    /// Folder of a model pack, or the folder name of an installed one
+    #[arg(long, value_name = "P")]
+    pub pack: PathBuf,
+}
+
+/// Where a command takes the networks of its pack.
+#[derive(Args)]
+pub struct LoadOption {
+    /// Folder of a model pack, or the folder name of an installed one
+    #[arg(long, value_name = "P")]
+    pub pack: PathBuf,
+    /// How the layers' matrices are held in memory: f32, q8 (a quarter) or q4; what is stored smaller stays so
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
+    pub precision: Precision,
+}
+
+#[derive(Args)]
+pub struct LabelsArgs {
+    #[command(flatten)]
+    pub pack: PackArg,
+    /// Only artists whose name contains this, else those that come close
+    #[arg(long, value_name = "Q")]
+    pub artist: Option<String>,
+    /// Only genres whose name contains this, else those that come close
+    #[arg(long, value_name = "Q")]
+    pub genre: Option<String>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "A folder of checkpoints can also be used as it is, wherever a pack can; a pack has \
+    its files' hashes, and may be smaller."
+)]
+pub struct ConvertArgs {
+    /// Folder with OpenAI's files (vqvae.pth.tar, prior_level_N.pth.tar) or Hugging Face's (config.json)
+    #[arg(value_name = "SRC")]
+    pub source: PathBuf,
+    /// Folder for the pack; an older pack there is replaced
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How weights are stored: f32, f16, bf16, q8 or q4; left out, as they are given
+    #[arg(long, value_name = "TYPE", default_value = "given", hide_default_value = true, value_parser = stored_as)]
+    pub precision: StoredAs,
+}
+
+#[derive(Args)]
+pub struct BenchArgs {
+    /// A model pack, or folder of checkpoints
+    #[arg(value_name = "PACK")]
+    pub pack: Option<PathBuf>,
+    /// Instead of a pack, a prior of this width and depth with random weights, such as 2048x72
+    #[arg(long, value_name = "WIDTHxDEPTH", value_parser = prior_shape)]
+    pub shape: Option<PriorShape>,
+    /// How the layers' matrices are held while a continuation is measured: f32, q8 or q4
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
+    pub precision: Precision,
+    /// Threads that keep the machine busy beside the measurement
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub load: usize,
+}
+
+#[derive(Args)]
+pub struct MakeCheckpointArgs {
+    /// The shape: vqvae, upsampler_0, upsampler_1, 5b, 5b_lyrics or 1b_lyrics
+    #[arg(long, value_name = "NAME")]
+    pub shape: String,
+    /// Where to write the checkpoint
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub struct MeasureWindowArgs {
+    #[command(flatten)]
+    pub load: LoadOption,
+    /// The level whose prior writes; left out, the coarsest that the pack has
+    #[arg(long, value_name = "L", value_parser = level, allow_negative_numbers = true)]
+    pub level: Option<usize>,
+    /// Tokens to write; left out, a whole window
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct EncodeArgs {
+    /// The track: a WAV file at any sample rate; channels are averaged
+    #[arg(value_name = "IN.wav")]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub pack: PackOption,
+    /// Where to write the codes (safetensors, `codes_l{L}`: i64 [1, t])
+    #[arg(long, value_name = "C.safetensors")]
+    pub out: PathBuf,
+    /// The level to encode at; left out, the coarsest that the pack has
+    #[arg(long, value_name = "L", value_parser = level, allow_negative_numbers = true)]
+    pub level: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct DecodeArgs {
+    /// The codes, as `encode` and `continue` write them
+    #[arg(value_name = "C.safetensors")]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub pack: PackOption,
+    /// The level of the codes
+    #[arg(long, value_name = "L", value_parser = level, allow_negative_numbers = true)]
+    pub level: usize,
+    /// Where to write the audio (24-bit mono at the model's rate)
+    #[arg(long, value_name = "OUT.wav")]
+    pub out: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,138 @@
+//! The arguments of what works on a song.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::LoadOption;
+use super::values::{level, n_takes, seconds, seed, temperature, top_k, top_p, until};
+
+/// What a model is told about the song.
+#[derive(Args)]
+pub struct ToldArgs {
+    /// Artist whose style it has; `encore labels` lists them
+    #[arg(long, value_name = "A")]
+    pub artist: Option<String>,
+    /// Genre that it has, may be given again; left out, the one that suits the artist
+    #[arg(long = "genre", value_name = "G")]
+    pub genres: Vec<String>,
+    /// The words of the song, as UTF-8 text in any script, for models that sing
+    #[arg(long, value_name = "FILE")]
+    pub lyrics: Option<PathBuf>,
+    /// Length of the whole song, as the model is told; left out, what the pack recommends
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    pub total_seconds: Option<f64>,
+}
+
+/// Down to which level codes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    Top,
+    Middle,
+    Bottom,
+}
+
+#[derive(Args)]
+#[command(after_help = "The end of the track is what gets continued. Each take is written as \
+    take-N.wav (the prime, then the continuation), take-N.safetensors (their codes), take-N.json \
+    (the recipe) and take-N.png (waveform and spectrogram, with the seam marked). The same command \
+    writes the same bytes again. A job that was stopped goes on where it was, from take-N.progress, when \
+    the same command is given again.")]
+pub struct ContinueArgs {
+    /// The track: a WAV file at any sample rate; channels are averaged
+    #[arg(value_name = "IN.wav")]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub load: LoadOption,
+    #[command(flatten)]
+    pub told: ToldArgs,
+    /// How much of the track's end to listen to; left out, what the pack recommends
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    pub prime_seconds: Option<f64>,
+    /// Length of the continuation
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    pub seconds: f64,
+    /// Number of takes; take i uses the seed K + i - 1
+    #[arg(long, value_name = "N", default_value = "1", value_parser = n_takes, allow_negative_numbers = true)]
+    pub takes: usize,
+    /// Where chance starts: the same seed gives the same take
+    #[arg(long, value_name = "K", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
+    pub seed: u64,
+    /// How daring to be: below 1 safer, above 1 wilder; left out, what the pack recommends
+    #[arg(long, value_name = "T", value_parser = temperature, allow_negative_numbers = true)]
+    pub temperature: Option<f64>,
+    /// Choose among the K likeliest codes only, instead of the filter that the pack recommends
+    #[arg(long, value_name = "K", value_parser = top_k, allow_negative_numbers = true)]
+    pub top_k: Option<usize>,
+    /// Choose among the likeliest codes that make up this share, instead of the filter that the pack recommends
+    #[arg(long, value_name = "P", value_parser = top_p, allow_negative_numbers = true)]
+    pub top_p: Option<f64>,
+    /// How fine the sound becomes: top, middle or bottom; finer takes longer
+    #[arg(long, value_name = "LEVEL", default_value = "top", value_parser = until)]
+    pub until: Until,
+    /// Folder for the takes; it is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Artist, genres, lyrics and length are those of the recipe beside the codes \
+    (C.json), where there is one and nothing else is given. Writes C-LEVEL.wav, .safetensors (the codes \
+    of all levels), .json (the recipe) and .png. A job that was stopped goes on from its last window when \
+    the same command is given again, and ends with the same bytes."
+)]
+pub struct UpsampleArgs {
+    /// The codes, as `encode` and `continue` write them; what is finer than the finest of them is written
+    #[arg(value_name = "C.safetensors")]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub load: LoadOption,
+    #[command(flatten)]
+    pub told: ToldArgs,
+    /// How fine the sound becomes: middle or bottom
+    #[arg(long, value_name = "LEVEL", default_value = "bottom", value_parser = until)]
+    pub until: Until,
+    /// Where chance starts: the same seed gives the same codes
+    #[arg(long, value_name = "K", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
+    pub seed: u64,
+    /// Folder for the results; it is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "A model that finds a track unsurprising gives it few bits. Codes of noise take \
+    as many bits as a code has."
+)]
+pub struct ScoreArgs {
+    /// A track (WAV), or codes as `encode` and `continue` write them
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub load: LoadOption,
+    #[command(flatten)]
+    pub told: ToldArgs,
+    /// Only this level; left out, every level that the pack has a prior for
+    #[arg(long, value_name = "L", value_parser = level, allow_negative_numbers = true)]
+    pub level: Option<usize>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Artist, genres, lyrics and length are those of the recipe beside the codes \
+    (IN.json), where there is one and nothing else is given. Writes IN.words.json and IN.lrc."
+)]
+pub struct AlignArgs {
+    /// A track (WAV), or codes as `encode` and `continue` write them
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub load: LoadOption,
+    #[command(flatten)]
+    pub told: ToldArgs,
+    /// Folder for the results; it is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}

@@ -1,0 +1,132 @@
+//! `encore bench`: what this machine makes of a pack, or of a shape, beside what it could at most.
+//!
+//! Everything is measured in one run, as medians, and the speed of decoding is told as a share of the
+//! memory bandwidth that was measured in that run, because that is its limit.
+
+mod candle;
+mod decode;
+mod machine;
+mod networks;
+pub mod shape;
+
+use encore::engine::model::Model;
+use encore::jukebox::{Prior, PriorConfig};
+use encore::pack::shapes::{TensorShape, prior_tensors};
+use encore::pack::{Precision, tensor_bytes};
+use serde_json::{Value, json};
+
+use crate::args::BenchArgs;
+use crate::failure::{Failure, print, print_json};
+use crate::open;
+use crate::progress::Spinner;
+use decode::{BATCHES, Decode};
+use machine::Load;
+
+const PRECISIONS: [(&str, Precision); 3] =
+    [("f32", Precision::F32), ("q8", Precision::Q8), ("q4", Precision::Q4)];
+/// Larger weights are not loaded a second time for candle to run on.
+const MAX_REFERENCE_BYTES: u64 = 8 << 30;
+
+pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
+    let pack = args.pack.as_deref().map(open::pack).transpose()?;
+    let spinner = Spinner::new("measuring the machine");
+    let bandwidth = machine::bandwidth();
+    let load = Load::new(args.load);
+    spinner.say("measuring decoding");
+    let (mut decodes, mut facts) = (Vec::new(), json!({}));
+    let mut lines = Vec::new();
+    match (&pack, args.shape) {
+        (_, Some(shape)) => {
+            let config = shape.config();
+            let make = |precision: Precision, with_reference| {
+                Ok(shape.prior(precision.quantisation(), with_reference)?)
+            };
+            facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+        }
+        (Some(pack), None) => {
+            let top = pack.top_level();
+            let make = |precision, with_reference| match with_reference {
+                true => Ok(pack.load_reference_prior(top)?),
+                false => Ok(pack.load_prior_as(top, precision)?),
+            };
+            let config = pack.prior_config(top)?.clone();
+            facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+        }
+        (None, None) => {
+            return Err(Failure::BadInput("give a pack, or --shape WIDTHxDEPTH".into()));
+        }
+    }
+    if let Some(pack) = pack.filter(|_| args.shape.is_none()) {
+        spinner.say("measuring a continuation");
+        let model = Model::load_as(pack, args.precision)?;
+        let mut codings = Vec::new();
+        for level in model.vqvae.levels_present() {
+            codings.push(networks::coding(&model.vqvae, *level, model.rate())?);
+        }
+        let composing = networks::composing(&model)?;
+        lines.extend(codings.iter().map(networks::Coding::line));
+        lines.push(format!(
+            "first sound after {:.0} ms; the top level's codes {:.2}, with their audio {:.2} times real time",
+            composing.first_sound_ms, composing.top_level, composing.end_to_end
+        ));
+        facts["vqvae"] = codings.iter().map(networks::Coding::json).collect();
+        facts["first_sound_ms"] = composing.first_sound_ms.into();
+        facts["end_to_end_x"] = composing.end_to_end.into();
+        facts["top_level_x"] = composing.top_level.into();
+    }
+    drop((spinner, load));
+    facts["bandwidth_gb_s"] = (bandwidth / 1e9).into();
+    facts["threads"] = rayon::current_num_threads().into();
+    facts["load_threads"] = args.load.into();
+    facts["decode"] = decodes.iter().map(Decode::json).collect();
+    if as_json {
+        return print_json(&facts);
+    }
+    print(&format!(
+        "memory is read at {:.1} GB/s by {} threads; {} busy threads beside",
+        bandwidth / 1e9,
+        rayon::current_num_threads(),
+        args.load
+    ))?;
+    decodes.iter().map(Decode::line).chain(lines).try_for_each(|line| print(&line))
+}
+
+/// Every precision and batch on our kernels, then candle; the speed of prefilling by precision.
+fn decoding(
+    config: &PriorConfig,
+    bandwidth: f64,
+    decodes: &mut Vec<Decode>,
+    make: impl Fn(Precision, bool) -> Result<Prior, Failure>,
+) -> Result<Value, Failure> {
+    let mut prefills = json!({});
+    for (name, precision) in PRECISIONS {
+        let (prior, n_bytes) = (make(precision, false)?, step_bytes(config, precision));
+        for batch in BATCHES {
+            let names = ["encore", name];
+            decodes.push(decode::steps(&prior, names, batch, n_bytes, bandwidth, decode::begin)?);
+        }
+        prefills[name] = decode::prefill(&prior)?.into();
+    }
+    let n_bytes = step_bytes(config, Precision::F32);
+    if 2 * n_bytes < MAX_REFERENCE_BYTES {
+        let (prior, names) = (make(Precision::F32, true)?, ["candle", "f32"]);
+        let begin = decode::begin_on_candle;
+        decodes.push(decode::steps(&prior, names, 1, n_bytes, bandwidth, begin)?);
+    }
+    decodes.extend(
+        candle::q8_products(config, bandwidth).map_err(encore::jukebox::JukeboxError::from)?,
+    );
+    Ok(prefills)
+}
+
+/// Bytes of the weights that every step reads: the layers and the head, and not the tables.
+fn step_bytes(config: &PriorConfig, precision: Precision) -> u64 {
+    let is_read = |tensor: &&TensorShape| {
+        tensor.name.starts_with("prior.transformer.")
+            || tensor.name == "prior.x_out.weight"
+            || (!config.merged_decoder && tensor.name == "prior.x_emb.weight")
+    };
+    let tensors = prior_tensors(config);
+    let read = tensors.iter().filter(is_read);
+    read.map(|tensor| tensor_bytes(tensor, precision.quantisation())).sum()
+}

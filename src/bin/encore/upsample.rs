@@ -1,0 +1,128 @@
+//! `encore upsample`: the finer levels of codes that are there.
+
+use encore::engine::finer;
+use encore::pack::Pack;
+use encore::takes::{
+    CodesId, Levels, PackId, Recipe, SamplerRecipe, measure, picture, read_levels, wav, write_codes,
+};
+use encore::units::seconds_from_frames;
+use serde_json::json;
+
+use crate::args::song::UpsampleArgs;
+use crate::failure::{Failure, print, print_json};
+use crate::finer_levels::{self, Song};
+use crate::progress::Spinner;
+use crate::resume::Progress;
+use crate::told::Told;
+use crate::{open, plan, take_files};
+
+pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
+    let pack = open::pack(&args.load.pack)?;
+    let finest = finer_levels::finest(args.until, &pack)?;
+    let given = read_levels(&args.input)?;
+    let (from, upper) = above(args, &pack, given, finest)?;
+    let mut levels = finer::levels(&pack, finest)?;
+    levels.retain(|level| *level < from);
+    let told = Told::typed_or_beside(&args.told, &args.input)?;
+    let hop = pack.hop(from)?;
+    let seconds = seconds_from_frames(upper.len() * hop, f64::from(pack.sample_rate()));
+    let total_seconds = told.total_seconds(&pack, seconds)?;
+    open::target_folder(&args.out)?;
+
+    let stem = args.input.file_stem().unwrap_or_default().to_string_lossy();
+    let path = |ending: &str| args.out.join(format!("{stem}-level-{finest}.{ending}"));
+    let recipe = recipe(args, &pack, &told, &upper, [from, finest], [seconds, total_seconds])?;
+    let spinner = Spinner::new("loading the model");
+    let vqvae = pack.load_vqvae()?;
+    drop(spinner);
+    let mut songs = [Song {
+        name: stem.to_string(),
+        prime: Vec::new(),
+        seed: args.seed,
+        codes: Levels::from([(from, upper)]),
+        progress: Progress::open(path("progress"), &recipe)?,
+    }];
+    let precision = args.load.precision;
+    finer_levels::write(&pack, precision, &vqvae, &levels, &told, total_seconds, &mut songs)?;
+
+    let [song] = songs;
+    let codes = song.codes.get(&finest).map_or(&[][..], Vec::as_slice);
+    let spinner = Spinner::new("decoding");
+    let audio = vqvae.decode(codes, finest)?;
+    drop(spinner);
+    wav::write(&path("wav"), &audio, pack.sample_rate())?;
+    write_codes(&path("safetensors"), &song.codes)?;
+    recipe.write(&path("json"))?;
+    let title = format!("{}   ·   level {finest}", take_files::names(&recipe));
+    picture::write(&path("png"), &audio, f64::from(pack.sample_rate()), None, &title)?;
+    let n_tokens = codes.len();
+    song.progress.remove();
+    let (wav, peak) = (path("wav"), measure::peak(&audio));
+    if as_json {
+        return print_json(&json!({
+            "wav": wav,
+            "codes": path("safetensors"),
+            "recipe": path("json"),
+            "picture": path("png"),
+            "level": finest,
+            "tokens": n_tokens,
+            "seconds": seconds,
+            "peak": peak,
+            "rms_db": measure::rms_db(&audio),
+        }));
+    }
+    print(&format!("{}: {seconds:.2} s at level {finest}, peak {peak:.3}", wav.display()))
+}
+
+/// The finest of the given levels, which the others are written under.
+fn above(
+    args: &UpsampleArgs,
+    pack: &Pack,
+    given: Levels,
+    finest: usize,
+) -> Result<(usize, Vec<u32>), Failure> {
+    let Some((from, codes)) = given.into_iter().next() else {
+        return Err(Failure::BadInput(format!("{:?} has no codes of any level", args.input)));
+    };
+    if from <= finest || pack.top_level() < from {
+        let (first, top) = (finest + 1, pack.top_level());
+        return Err(Failure::BadInput(format!(
+            "{:?} has codes of level {from}; level {finest} is written under levels {first} to {top}",
+            args.input
+        )));
+    }
+    Ok((from, codes))
+}
+
+fn recipe(
+    args: &UpsampleArgs,
+    pack: &Pack,
+    told: &Told,
+    upper: &[u32],
+    [level, finest_level]: [usize; 2],
+    [length_seconds, total_seconds]: [f64; 2],
+) -> Result<Recipe, Failure> {
+    let labels = pack.labels_of(finest_level);
+    let (artist, genres) = told.labels(pack, finest_level)?;
+    Ok(Recipe {
+        format_version: Recipe::FORMAT_VERSION,
+        encore_version: env!("CARGO_PKG_VERSION").into(),
+        pack: PackId { name: pack.name().into(), sha256: pack.hash() },
+        backend: take_files::backend(args.load.precision).into(),
+        prime: None,
+        codes: Some(CodesId::of(upper)),
+        seed: args.seed,
+        artist: plan::artist_label(labels, artist),
+        genres: genres.iter().map(|id| plan::genre_label(labels, *id)).collect(),
+        sampler: SamplerRecipe {
+            temperature: finer::SAMPLER.temperature,
+            top_k: finer::SAMPLER.top_k,
+            top_p: finer::SAMPLER.top_p,
+        },
+        lyrics: told.lyrics.clone(),
+        level,
+        finest_level,
+        length_seconds,
+        total_seconds,
+    })
+}

@@ -1,0 +1,66 @@
+//! A matrix taken in a few rows at a time, so that loading needs little more than what it keeps.
+
+use super::matrix::PackedMatrix;
+use super::quantised::{GROUP, Group, Quantisation};
+use super::tiles::Tiles;
+
+/// The next rows of weights `[n_in, n_out]`.
+pub enum Rows<'r> {
+    /// [`GROUP`] of them, or as many as are left.
+    Plain(&'r [f32]),
+    Quantised(&'r Group),
+}
+
+/// A matrix that is not yet whole.
+pub struct FillingMatrix {
+    n_in: usize,
+    bias: Vec<f32>,
+    tiles: Tiles,
+    n_done: usize,
+    group: Option<Group>, // for what is quantised here
+    plain: Vec<f32>,      // for what is held otherwise than it comes
+}
+
+impl FillingMatrix {
+    /// Only whole groups of inputs can be quantised; other matrices are held as floats.
+    pub fn new(n_in: usize, bias: Vec<f32>, held_as: Option<Quantisation>) -> Self {
+        let tiles = Tiles::new(n_in, bias.len(), held_as);
+        let group = tiles.format().map(|format| Group::new(format, bias.len()));
+        Self { n_in, bias, tiles, n_done: 0, group, plain: Vec::new() }
+    }
+
+    /// Takes the next rows.
+    pub fn push(&mut self, rows: Rows) {
+        match rows {
+            Rows::Plain(weights) => self.push_plain(weights),
+            Rows::Quantised(group) if Some(group.format) == self.tiles.format() => {
+                self.tiles.set_group(self.n_done, group);
+                self.n_done += GROUP;
+            }
+            Rows::Quantised(group) => {
+                let mut plain = std::mem::take(&mut self.plain);
+                plain.resize(GROUP * self.bias.len(), 0.0);
+                group.dequantise(&mut plain);
+                self.push_plain(&plain);
+                self.plain = plain;
+            }
+        }
+    }
+
+    fn push_plain(&mut self, weights: &[f32]) {
+        match &mut self.group {
+            None => self.tiles.set_rows(self.n_done, self.bias.len(), weights),
+            Some(group) => {
+                group.quantise(weights);
+                self.tiles.set_group(self.n_done, group);
+            }
+        }
+        self.n_done += weights.len() / self.bias.len();
+    }
+
+    /// The matrix, if all of its rows came.
+    pub fn finish(self) -> Option<PackedMatrix> {
+        let Self { n_in, bias, tiles, n_done, .. } = self;
+        (n_done == n_in).then(|| PackedMatrix::from_tiles(n_in, &bias, tiles))
+    }
+}

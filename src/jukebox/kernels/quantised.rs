@@ -1,0 +1,276 @@
+//! Weights as small integers with a scale for each group of inputs.
+//!
+//! Of a matrix `[n_in, n_out]`, [`GROUP`] consecutive inputs of one output share a scale: a weight is its
+//! integer times that. Integers are symmetric around 0, from -127 to 127 ([`Quantisation::Q8`]) or -7 to 7
+//! ([`Quantisation::Q4`]). A scale is the smallest `bf16` with which the largest weight of its group is not
+//! cut off, so a weight is off by at most half a scale; a group of zeros has scale 0. The same weights
+//! always give the same integers.
+//!
+//! [`Group`] is a group of rows as packs store them; [`QuantisedTiles`] is what the products read.
+
+use std::ops::Range;
+
+use half::bf16;
+
+use super::simd::TILE;
+
+/// Consecutive inputs of an output that share a scale.
+pub const GROUP: usize = 32;
+
+/// Bytes of a tile's scales of one group.
+pub const SCALE_BYTES: usize = 2 * TILE;
+
+/// How many bits the integers have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantisation {
+    /// Eight bits, one integer per byte, as two's complement.
+    Q8,
+    /// Four bits, two integers per byte, each with 8 added: the earlier input in the lower half.
+    Q4,
+}
+
+impl Quantisation {
+    /// The largest integer; the smallest is its negative.
+    pub const fn largest(self) -> u8 {
+        match self {
+            Self::Q8 => 127,
+            Self::Q4 => 7,
+        }
+    }
+
+    /// Bytes of the integers of one output's group.
+    pub const fn group_bytes(self) -> usize {
+        match self {
+            Self::Q8 => GROUP,
+            Self::Q4 => GROUP / 2,
+        }
+    }
+
+    /// Bytes of a matrix with its scales, if its inputs are whole groups.
+    pub const fn n_bytes(self, n_in: usize, n_out: usize) -> Option<u64> {
+        if !n_in.is_multiple_of(GROUP) {
+            return None;
+        }
+        Some((n_in / GROUP) as u64 * n_out as u64 * (self.group_bytes() as u64 + 2))
+    }
+}
+
+/// [`GROUP`] rows of a matrix, as packs store them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    pub format: Quantisation,
+    /// `[GROUP, n_out]` as `i8`, or `[GROUP / 2, n_out]` of pairs.
+    pub ints: Vec<u8>,
+    /// `[n_out]`
+    pub scales: Vec<bf16>,
+}
+
+impl Group {
+    /// Zeros.
+    pub fn new(format: Quantisation, n_out: usize) -> Self {
+        let ints = vec![0; format.group_bytes() * n_out];
+        Self { format, ints, scales: vec![bf16::ZERO; n_out] }
+    }
+
+    /// Takes these weights, `[GROUP, n_out]`, in place of what was there. They must be finite.
+    pub fn quantise(&mut self, weights: &[f32]) {
+        let n_out = self.scales.len();
+        assert_eq!(weights.len(), GROUP * n_out);
+        let mut largest = vec![0.0f32; n_out];
+        for row in weights.chunks_exact(n_out) {
+            largest.iter_mut().zip(row).for_each(|(largest, x)| *largest = largest.max(x.abs()));
+        }
+        for (scale, largest) in self.scales.iter_mut().zip(&largest) {
+            *scale = scale_of(*largest, self.format);
+        }
+        let divisors: Vec<f32> = self.scales.iter().map(|scale| divisor(*scale)).collect();
+        let n_rows = self.format.group_bytes(); // of `ints`
+        let (rows, ints) = (weights.chunks_exact(n_out * GROUP / n_rows), &mut self.ints);
+        for (rows, ints) in rows.zip(ints.chunks_exact_mut(n_out)) {
+            let (early, late) = rows.split_at(n_out);
+            let weights = early.iter().zip(&divisors).zip(ints);
+            match self.format {
+                Quantisation::Q8 => {
+                    weights.for_each(|((x, divisor), int)| *int = nearest(x / divisor));
+                }
+                Quantisation::Q4 => weights.zip(late).for_each(|(((x, divisor), int), late)| {
+                    let [low, high] = [x, late].map(|x| nearest(x / divisor).wrapping_add(8));
+                    *int = low | high << 4;
+                }),
+            }
+        }
+    }
+
+    /// How many weights it stands for.
+    pub fn n_weights(&self) -> usize {
+        GROUP * self.scales.len()
+    }
+
+    /// The weights that it stands for, `[GROUP, n_out]`.
+    pub fn dequantise(&self, weights: &mut [f32]) {
+        let n_out = self.scales.len();
+        for (i, row) in weights.chunks_exact_mut(n_out).enumerate() {
+            for (o, (weight, scale)) in row.iter_mut().zip(&self.scales).enumerate() {
+                *weight = f32::from(int_at(self.format, &self.ints, n_out, i, o)) * scale.to_f32();
+            }
+        }
+    }
+}
+
+/// Integer of input `i` and output `o` where a row of `ints` is `n_out` long.
+fn int_at(format: Quantisation, ints: &[u8], n_out: usize, i: usize, o: usize) -> i8 {
+    match format {
+        Quantisation::Q8 => ints[i * n_out + o] as i8,
+        Quantisation::Q4 => (ints[i / 2 * n_out + o] >> (4 * (i % 2)) & 15) as i8 - 8,
+    }
+}
+
+/// The smallest scale with which `largest` is within the integers.
+fn scale_of(largest: f32, format: Quantisation) -> bf16 {
+    let range = f32::from(format.largest());
+    let mut bits = ((largest / range).to_bits() >> 16) as u16; // rounded down
+    while bf16::from_bits(bits).to_f32() * range < largest {
+        bits += 1; // the product is exact, so this is soon over
+    }
+    bf16::from_bits(bits)
+}
+
+fn divisor(scale: bf16) -> f32 {
+    if scale == bf16::ZERO { 1.0 } else { scale.to_f32() }
+}
+
+/// The nearest integer to a number below 2^22, as two's complement; of two the even one.
+fn nearest(x: f32) -> u8 {
+    const ONE_AND_A_HALF: f32 = (3 << 22) as f32; // its last digit counts as 1
+    (x + ONE_AND_A_HALF).to_bits() as u8
+}
+
+/// The weights of a matrix, tile by tile and in these group by group: `TILE` scales, then the integers of
+/// each input (or pair of inputs), `TILE` bytes.
+pub struct QuantisedTiles {
+    pub format: Quantisation,
+    n_groups: usize,
+    tiles: Vec<u8>, // [n_out / TILE][n_groups][block_bytes]
+}
+
+impl QuantisedTiles {
+    /// Zeros for a matrix whose inputs are whole groups.
+    pub fn new(format: Quantisation, n_in: usize, n_out: usize) -> Self {
+        let n_groups = n_in / GROUP;
+        let n_bytes = n_out.div_ceil(TILE) * n_groups * block_bytes(format);
+        Self { format, n_groups, tiles: vec![0; n_bytes] }
+    }
+
+    /// Takes the inputs from `group_idx * GROUP` on; the format is its own.
+    pub fn set_group(&mut self, group_idx: usize, group: &Group) {
+        let (n_out, block_bytes) = (group.scales.len(), block_bytes(self.format));
+        for (idx, tile) in self.tiles.chunks_exact_mut(self.n_groups * block_bytes).enumerate() {
+            let block = &mut tile[group_idx * block_bytes..][..block_bytes];
+            let (scales, ints) = block.split_at_mut(SCALE_BYTES);
+            let outputs = idx * TILE..n_out.min((idx + 1) * TILE);
+            let bytes = group.scales[outputs.clone()].iter().map(|scale| scale.to_le_bytes());
+            scales.as_chunks_mut::<2>().0.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+            let rows = ints.chunks_exact_mut(TILE).zip(group.ints.chunks_exact(n_out));
+            rows.for_each(|(to, from)| {
+                to[..outputs.len()].copy_from_slice(&from[outputs.clone()]);
+            });
+        }
+    }
+
+    /// One tile: all inputs of `TILE` outputs.
+    pub fn tile(&self, idx: usize) -> &[u8] {
+        let tile_bytes = self.n_groups * block_bytes(self.format);
+        &self.tiles[idx * tile_bytes..(idx + 1) * tile_bytes]
+    }
+
+    /// The part of a tile that holds these inputs, which are whole groups.
+    pub fn blocks(&self, idx: usize, inputs: Range<usize>) -> &[u8] {
+        let block_bytes = block_bytes(self.format);
+        &self.tile(idx)[inputs.start / GROUP * block_bytes..inputs.end / GROUP * block_bytes]
+    }
+
+    pub fn n_bytes(&self) -> usize {
+        self.tiles.len()
+    }
+
+    /// The weight from input `i` to output `o`.
+    pub fn weight(&self, i: usize, o: usize) -> f32 {
+        let block_bytes = block_bytes(self.format);
+        let block = &self.tile(o / TILE)[i / GROUP * block_bytes..][..block_bytes];
+        let (scales, ints) = block.split_at(SCALE_BYTES);
+        let scale = bf16::from_le_bytes([scales[2 * (o % TILE)], scales[2 * (o % TILE) + 1]]);
+        f32::from(int_at(self.format, ints, TILE, i % GROUP, o % TILE)) * scale.to_f32()
+    }
+}
+
+/// Bytes of a tile's group.
+pub const fn block_bytes(format: Quantisation) -> usize {
+    SCALE_BYTES + format.group_bytes() * TILE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Weights of every size, some groups of nothing but zeros.
+    fn weights(n_out: usize) -> Vec<f32> {
+        let weight = |i: usize| {
+            let size = 10f32.powi((i % n_out) as i32 % 60 - 45);
+            size * ((i * 7919 % 2027) as f32 - 1013.0) * f32::from(!(i % n_out).is_multiple_of(5))
+        };
+        (0..GROUP * n_out).map(weight).collect()
+    }
+
+    #[test]
+    fn a_weight_is_off_by_at_most_half_a_scale_and_nothing_is_cut_off() {
+        let n_out = 121;
+        let weights = weights(n_out);
+        for format in [Quantisation::Q8, Quantisation::Q4] {
+            let (mut group, mut again) = (Group::new(format, n_out), vec![0.0; weights.len()]);
+
+            group.quantise(&weights);
+            group.dequantise(&mut again);
+
+            for (idx, (before, after)) in weights.iter().zip(&again).enumerate() {
+                let scale = group.scales[idx % n_out].to_f32();
+                assert!((before - after).abs() <= 0.5001 * scale, "{before} became {after}");
+                let int = int_at(format, &group.ints, n_out, idx / n_out, idx % n_out);
+                assert!(int.unsigned_abs() <= format.largest(), "{int}");
+            }
+            let zeros = (0..n_out).filter(|o| o % 5 == 0);
+            assert!(zeros.into_iter().all(|o| group.scales[o] == bf16::ZERO));
+        }
+    }
+
+    #[test]
+    fn scales_are_no_larger_than_they_must_be() {
+        for format in [Quantisation::Q8, Quantisation::Q4] {
+            for largest in [1e-40, 1e-20, 0.3, 1.0, 127.0, 1e30, f32::MAX] {
+                let scale = scale_of(largest, format);
+
+                let range = f32::from(format.largest());
+                let below = bf16::from_bits(scale.to_bits() - 1).to_f32();
+                assert!(largest <= scale.to_f32() * range && below * range < largest);
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_hold_the_weights_of_their_groups() {
+        let n_out = 21; // not a whole number of tiles
+        for format in [Quantisation::Q8, Quantisation::Q4] {
+            let (mut group, mut rows) = (Group::new(format, n_out), vec![0.0; GROUP * n_out]);
+            group.quantise(&weights(n_out));
+            group.dequantise(&mut rows);
+            let mut tiles = QuantisedTiles::new(format, 3 * GROUP, n_out);
+
+            tiles.set_group(1, &group);
+
+            for (idx, weight) in rows.iter().enumerate() {
+                let (i, o) = (idx / n_out, idx % n_out);
+                assert_eq!(tiles.weight(GROUP + i, o), *weight);
+                assert_eq!(tiles.weight(2 * GROUP + i, o), 0.0);
+            }
+        }
+    }
+}
