@@ -33,6 +33,18 @@ fn run(encore: &mut dyn Instance, seconds: f64) {
     run_at(encore, 0, seconds, swell);
 }
 
+/// The same until a window is drawn at this size, however slow the machine is just now.
+fn run_until_drawn(encore: &mut dyn Instance, window: &HostWindow, width: u32, height: u32) {
+    let begun = Instant::now();
+    let is_drawn = || {
+        window.children() == [(width, height)]
+            && n_colours(&window.pixels(width, height)) > N_COLOURS
+    };
+    while !is_drawn() && begun.elapsed() < Duration::from_secs(60) {
+        run(encore, 0.2);
+    }
+}
+
 /// The same from another place in the song.
 fn run_at(encore: &mut dyn Instance, start: i64, seconds: f64, input: fn(usize) -> [f32; 2]) {
     let begun = Instant::now();
@@ -72,6 +84,7 @@ fn the_clap_editor_draws_itself_at_two_sizes() {
             let size = GuiSize { width, height };
             gui.set_size(&encore.plugin.plugin_handle(), size).expect("a new size");
             run(&mut encore, 1.5);
+            run_until_drawn(&mut encore, &window, width, height);
 
             assert_eq!(window.children(), [(width, height)]);
             let picture = window.photograph(width, height, &format!("editor-{width}x{height}"));
@@ -212,6 +225,7 @@ fn the_vst3_editor_is_removed_and_attached_again() {
             let mut size = ViewRect { left: 0, top: 0, right: width as i32, bottom: height as i32 };
             assert_eq!(view.onSize(&mut size), kResultOk);
             run(&mut encore, 1.0);
+            run_until_drawn(&mut encore, &window, width, height);
 
             assert_eq!(window.children(), [(width, height)]);
             let n = n_colours(&window.pixels(width, height));

@@ -26,6 +26,10 @@ pub enum EngineError {
     )]
     TooShort { level: usize, given_seconds: f64, needed_seconds: f64 },
     #[error(
+        "the model needs {needed_gb:.1} GB of memory, but {free_gb:.1} GB are free; it would take {smaller}"
+    )]
+    NoRoom { needed_gb: f64, free_gb: f64, smaller: String },
+    #[error(
         "the prime holds a sample that is not a number, {at_seconds:.3} s in; nothing was composed"
     )]
     BadPrime { at_seconds: f64 },

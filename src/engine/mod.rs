@@ -13,6 +13,7 @@ pub mod pieces;
 mod pool;
 mod queue;
 pub mod resample;
+pub mod room;
 mod seat;
 pub mod session;
 mod story;

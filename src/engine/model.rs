@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::EngineError;
+use super::{EngineError, room};
 use crate::{
     jukebox::{Prior, Vqvae},
     link::{Labels, PackSummary},
@@ -23,12 +23,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads the weights; takes a while and as much memory as they are large.
+    /// Reads the weights, held as finely as there is room for; takes a while.
     ///
     /// # Errors
     /// When a file is missing, damaged or does not fit its description.
     pub fn load(pack: Pack) -> Result<Self, EngineError> {
-        Self::load_as(pack, Precision::F32)
+        let precision = room::finest(&pack, pack.top_level())?;
+        Self::load_as(pack, precision)
     }
 
     /// The same with the matrices of the prior's layers held as is asked for.
@@ -36,6 +37,7 @@ impl Model {
     /// # Errors
     /// As [`Self::load`].
     pub fn load_as(pack: Pack, precision: Precision) -> Result<Self, EngineError> {
+        room::check(&pack, pack.top_level(), precision)?;
         let vqvae = pack.load_vqvae()?;
         let prior = pack.load_prior_as(pack.top_level(), precision)?;
         Ok(Self { pack, vqvae, prior })

@@ -16,6 +16,7 @@ pub mod sample;
 pub mod song;
 pub mod vqvae;
 pub mod weights;
+pub mod yardstick;
 
 pub use config::{
     AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,

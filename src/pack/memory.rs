@@ -3,7 +3,7 @@
 use super::checkpoint::Checkpoint;
 use super::shapes::{TensorShape, prior_tensors, vqvae_tensors};
 use super::source::Source;
-use super::{Manifest, Pack};
+use super::{Manifest, Pack, PriorEntry};
 use crate::jukebox::Quantisation;
 
 /// How the large matrices of a prior's layers are held in memory, unless they are stored quantised.
@@ -38,16 +38,24 @@ impl Pack {
         let Manifest { vqvae, priors, .. } = self.manifest();
         let vqvae = vqvae_tensors(&vqvae.config, &vqvae.levels_present);
         let vqvae = vqvae.iter().map(|tensor| tensor_bytes(tensor, None));
-        let priors = priors.iter().map(|prior| {
-            let file = self.header(&prior.file);
-            let held_as = |tensor: &TensorShape| {
-                let stored_as = file.as_ref().and_then(|file| file.quantisation(&tensor.name));
-                stored_as.or(precision.quantisation())
-            };
-            let tensors = prior_tensors(&prior.config);
-            tensors.iter().map(|tensor| tensor_bytes(tensor, held_as(tensor))).sum::<u64>()
-        });
+        let priors = priors.iter().map(|prior| self.bytes_of(prior, precision));
         vqvae.sum::<u64>() + priors.sum::<u64>()
+    }
+
+    /// The same of the prior of one level alone; nothing where there is none.
+    pub fn prior_bytes(&self, level: usize, precision: Precision) -> u64 {
+        let prior = self.manifest().priors.iter().find(|prior| prior.config.level == level);
+        prior.map_or(0, |prior| self.bytes_of(prior, precision))
+    }
+
+    fn bytes_of(&self, prior: &PriorEntry, precision: Precision) -> u64 {
+        let file = self.header(&prior.file);
+        let held_as = |tensor: &TensorShape| {
+            let stored_as = file.as_ref().and_then(|file| file.quantisation(&tensor.name));
+            stored_as.or(precision.quantisation())
+        };
+        let tensors = prior_tensors(&prior.config);
+        tensors.iter().map(|tensor| tensor_bytes(tensor, held_as(tensor))).sum()
     }
 
     /// What a file of the pack says of its tensors, if it can be read; loading says why it cannot.

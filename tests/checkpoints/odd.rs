@@ -136,6 +136,8 @@ fn a_trainers_checkpoint_opens_with_its_prefix_its_optimiser_and_its_numpy_numbe
     let pickle = pickle.tensor(&view("1", 2, 0, &[2], &[1])).raw(b"su");
     let pickle = pickle.text("scaler").global("apex.amp", "LossScaler").raw(b")\x81}");
     let pickle = pickle.text("scale").raw(b"G\x40\x00\x00\x00\x00\x00\x00\x00sbu");
+    let pickle = pickle.text("metrics").raw(b"\x96\x02\0\0\0\0\0\0\0xy"); // bytes to be written to
+    let pickle = pickle.text("rng").raw(b"\x8a\x11").raw(&[0x80; 16]).raw(b"\0"); // of 128 bits
     let object = pickle.text("step").raw(b"M\x10\x27u").stop();
     let numbers = f32s([1.0, 2.0]);
 

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use encore::jukebox::{LabelConfig, PriorConfig, VqvaeConfig};
+use encore::jukebox::{ConditionerConfig, LabelConfig, PriorConfig, VqvaeConfig};
 use encore::pack::shapes::{TensorShape, prior_tensors, vqvae_tensors};
 use half::f16;
 
@@ -63,6 +63,34 @@ pub fn prior(width: usize, depth: usize) -> PriorConfig {
     }
 }
 
+/// One that hears a code of a level above for every four of its own.
+pub fn upsampler(width: usize, depth: usize) -> PriorConfig {
+    let prior = prior(width, depth);
+    let conditioner = ConditionerConfig {
+        width,
+        depth: 1,
+        m_conv: 1.0,
+        dilation_growth_rate: 3,
+        dilation_cycle: None,
+        res_scale: true,
+        downs_t: 1,
+        strides_t: 4,
+        l_bins: 16,
+    };
+    PriorConfig {
+        merged_decoder: false,
+        labels: prior.labels.map(untimed),
+        conditioner: Some(conditioner),
+        ..prior
+    }
+}
+
+/// Nothing is told of lengths, so songs of any length are taken.
+fn untimed(labels: LabelConfig) -> LabelConfig {
+    let (min_duration_seconds, max_duration_seconds) = (0.0, 600.0);
+    LabelConfig { timing: false, t_bins: 1, min_duration_seconds, max_duration_seconds, ..labels }
+}
+
 /// Writes `vqvae.pth.tar` and `prior_level_0.pth.tar`, whose dense layers have half precision.
 pub fn write(folder: &Path, prior: &PriorConfig) {
     fs::create_dir_all(folder).unwrap();
@@ -76,6 +104,14 @@ pub fn write(folder: &Path, prior: &PriorConfig) {
         let pickle = pickle.text("blocks").int(prior.blocks as i64);
         let pickle = pickle.text("merged_decoder").int(prior.merged_decoder.into());
         let pickle = pickle.text("max_bow_genre_size").int(1);
+        let pickle = match &prior.conditioner {
+            None => pickle,
+            Some(conditioner) => {
+                let growth = conditioner.dilation_growth_rate as i64;
+                let pickle = pickle.text("cond_dilation_growth_rate").int(growth);
+                pickle.text("cond_res_scale").int(conditioner.res_scale.into())
+            }
+        };
         let pickle = float(pickle.text("min_duration"), labels.min_duration_seconds);
         let pickle = float(pickle.text("max_duration"), labels.max_duration_seconds);
         pickle.text("sr").int(labels.sample_rate.into())

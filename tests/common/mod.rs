@@ -26,11 +26,15 @@ pub fn write_tiny_pack(dir: &Path) {
     seal(dir, manifest);
 }
 
-/// Writes `pack.json` with the sizes and hashes that the files have now.
+/// Writes `pack.json` with the sizes and hashes that the folder's weights have now.
 pub fn seal(dir: &Path, mut manifest: Value) {
-    let typed: Manifest = serde_json::from_value(manifest.clone()).unwrap();
-    for file in typed.weight_files() {
-        let bytes = fs::read(dir.join(file)).unwrap();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let Some(file) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if !file.ends_with(".safetensors") {
+            continue;
+        }
+        let bytes = fs::read(&path).unwrap();
         let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let entry = FileEntry { sha256, bytes: bytes.len() as u64 };
         manifest["files"][file] = serde_json::to_value(entry).unwrap();

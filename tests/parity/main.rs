@@ -10,6 +10,7 @@ mod expected;
 mod labels;
 mod pipeline;
 mod prior;
+mod sampling;
 mod shapes;
 mod tally;
 mod vqvae;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use encore::engine::room;
 use encore::jukebox::Song;
 use encore::jukebox::song::{align, hop_tokens};
 use encore::lyrics::{Word, lrc, time_words};
@@ -42,6 +43,7 @@ pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
     let song = Song { lyrics: cleaned.tokens(), ..song };
 
     let spinner = Spinner::new("loading the model");
+    room::check(&pack, level, args.load.precision)?;
     let prior = pack.load_prior_as(level, args.load.precision)?;
     drop(spinner);
     let hop_tokens = hop_tokens(pack.manifest().sampling.hop_fraction, config.n_ctx);

@@ -1,6 +1,6 @@
 //! From the top of one or several songs to their finer levels, one prior at a time.
 
-use encore::engine::{EngineError, finer};
+use encore::engine::{EngineError, finer, room};
 use encore::jukebox::{LevelState, Vqvae};
 use encore::pack::{Pack, Precision};
 use encore::takes::{Levels, TakeError};
@@ -52,6 +52,7 @@ pub fn write(
     for &level in levels {
         let (artist, genres) = told.labels(pack, level)?;
         let spinner = Spinner::new("loading the model of a finer level");
+        room::check(pack, level, precision)?;
         let prior = pack.load_prior_as(level, precision)?;
         drop(spinner);
         let hop = pack.hop(level)?;

@@ -1,5 +1,6 @@
 //! `encore score`: how surprising a model finds a track, level by level.
 
+use encore::engine::room;
 use encore::jukebox::song::{hop_tokens, score};
 use encore::jukebox::{PriorConfig, Song};
 use encore::lyrics::Cleaned;
@@ -125,6 +126,7 @@ fn judge(
     let tokens = lyrics.as_ref().map(Cleaned::tokens).unwrap_or_default();
     let song = Song { lyrics: tokens, upper, ..song };
     let spinner = Spinner::new("loading the model");
+    room::check(pack, level, args.load.precision)?;
     let prior = pack.load_prior_as(level, args.load.precision)?;
     drop(spinner);
     let bar = SecondsBar::new("listening", seconds);

@@ -12,8 +12,8 @@ use super::value::Pickle;
 
 /// Longest name of a module or class.
 const MAX_NAME_BYTES: u64 = 512;
-/// Longest integer; the longest in a checkpoint is the magic number, with 10 bytes.
-const MAX_INTEGER_BYTES: u64 = 16;
+/// Longest integer; the longest that is looked at is the magic number, with 10 bytes.
+const MAX_INTEGER_BYTES: usize = 16;
 
 pub struct Machine {
     limits: Limits,
@@ -78,11 +78,11 @@ impl Machine {
             op::INT => decimal(&input.line(64)?),
             op::LONG1 => {
                 let n = input.byte()?.into();
-                integer(&input.bytes(n, MAX_INTEGER_BYTES, "bytes of an integer")?)
+                Ok(integer(&string(n, input)?))
             }
             op::LONG4 => {
                 let n = u32::from_le_bytes(input.array()?).into();
-                integer(&input.bytes(n, MAX_INTEGER_BYTES, "bytes of an integer")?)
+                Ok(integer(&string(n, input)?))
             }
             op::SHORT_BINUNICODE | op::SHORT_BINSTRING => {
                 let n = input.byte()?.into();
@@ -104,7 +104,7 @@ impl Machine {
                 let n = u32::from_le_bytes(input.array()?).into();
                 Ok(Node::Bytes(string(n, input)?.into()))
             }
-            op::BINBYTES8 => {
+            op::BINBYTES8 | op::BYTEARRAY8 => {
                 let n = u64::from_le_bytes(input.array()?);
                 Ok(Node::Bytes(string(n, input)?.into()))
             }
@@ -320,13 +320,16 @@ fn text(bytes: Vec<u8>) -> Node {
     }
 }
 
-/// Little-endian two's complement of at most [`MAX_INTEGER_BYTES`].
-fn integer(bytes: &[u8]) -> Result<Node, Problem> {
+/// Little-endian two's complement; of what is longer than any that is asked for, an opaque object.
+fn integer(bytes: &[u8]) -> Node {
     let is_negative = bytes.last().is_some_and(|byte| *byte >= 0x80);
-    let mut whole = [if is_negative { 0xff } else { 0 }; MAX_INTEGER_BYTES as usize];
-    whole[..bytes.len()].copy_from_slice(bytes);
+    let mut whole = [if is_negative { 0xff } else { 0 }; MAX_INTEGER_BYTES];
+    let Some(low) = whole.get_mut(..bytes.len()) else {
+        return Node::Object(Object::default().into()); // the state of a generator of random numbers
+    };
+    low.copy_from_slice(bytes);
     let value = i128::from_le_bytes(whole);
-    Ok(i64::try_from(value).map_or(Node::Big(value.into()), Node::Int))
+    i64::try_from(value).map_or(Node::Big(value.into()), Node::Int)
 }
 
 /// Protocol 0's integers, which are also how Python 2 wrote true and false.

@@ -53,3 +53,4 @@ pub const NEWOBJ_EX: u8 = 0x92;
 pub const STACK_GLOBAL: u8 = 0x93;
 pub const MEMOIZE: u8 = 0x94;
 pub const FRAME: u8 = 0x95;
+pub const BYTEARRAY8: u8 = 0x96;

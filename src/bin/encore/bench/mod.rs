@@ -10,6 +10,7 @@ mod networks;
 pub mod shape;
 
 use encore::engine::model::Model;
+use encore::jukebox::yardstick::prior_of_noise;
 use encore::jukebox::{Prior, PriorConfig};
 use encore::pack::shapes::{TensorShape, prior_tensors};
 use encore::pack::{Precision, tensor_bytes};
@@ -39,7 +40,7 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
         (_, Some(shape)) => {
             let config = shape.config();
             let make = |precision: Precision, with_reference| {
-                Ok(shape.prior(precision.quantisation(), with_reference)?)
+                Ok(prior_of_noise(&config, precision.quantisation(), with_reference)?)
             };
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
         }
@@ -113,9 +114,7 @@ fn decoding(
         let begin = decode::begin_on_candle;
         decodes.push(decode::steps(&prior, names, 1, n_bytes, bandwidth, begin)?);
     }
-    decodes.extend(
-        candle::q8_products(config, bandwidth).map_err(encore::jukebox::JukeboxError::from)?,
-    );
+    decodes.extend(candle::q8_products(config, bandwidth)?);
     Ok(prefills)
 }
 

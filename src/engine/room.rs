@@ -1,0 +1,82 @@
+//! Whether a model has room in memory, before it is loaded: to run out would end the host.
+
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
+use super::EngineError;
+use crate::pack::{Pack, Precision};
+
+/// Share of the free memory that weights may take; the host, windows and audio need some too.
+const SHARE: f64 = 0.8;
+
+/// Checks that the weights of `level` have room when they are held like this.
+///
+/// # Errors
+/// [`EngineError::NoRoom`] with what is needed and free, and what would do.
+pub fn check(pack: &Pack, level: usize, precision: Precision) -> Result<(), EngineError> {
+    check_free(pack, level, precision, free_bytes())
+}
+
+/// The finest way to hold the weights of `level` that there is room for.
+///
+/// # Errors
+/// As [`check`], when there is room for none.
+pub fn finest(pack: &Pack, level: usize) -> Result<Precision, EngineError> {
+    let free = free_bytes();
+    let fits = |precision: &Precision| check_free(pack, level, *precision, free).is_ok();
+    let finest = [Precision::F32, Precision::Q8].into_iter().find(fits);
+    finest.map_or_else(|| check_free(pack, level, Precision::Q4, free).map(|()| Precision::Q4), Ok)
+}
+
+fn check_free(
+    pack: &Pack,
+    level: usize,
+    precision: Precision,
+    free: u64,
+) -> Result<(), EngineError> {
+    let needed = pack.prior_bytes(level, precision);
+    if needed as f64 <= SHARE * free as f64 {
+        return Ok(());
+    }
+    let needs = |(name, precision)| (name, pack.prior_bytes(level, precision));
+    let smaller = [("q8", Precision::Q8), ("q4", Precision::Q4)].map(needs);
+    let (needed_gb, free_gb) = (gigabytes(needed), gigabytes(free));
+    let smaller = smaller.map(|(name, n_bytes)| format!("{:.1} GB as {name}", gigabytes(n_bytes)));
+    Err(EngineError::NoRoom { needed_gb, free_gb, smaller: smaller.join(", ") })
+}
+
+fn gigabytes(n_bytes: u64) -> f64 {
+    n_bytes as f64 / 1e9
+}
+
+/// Memory that can be had without taking it from others.
+fn free_bytes() -> u64 {
+    let memory = MemoryRefreshKind::nothing().with_ram();
+    System::new_with_specifics(RefreshKind::nothing().with_memory(memory)).available_memory()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn starter() -> Pack {
+        Pack::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/starter")).unwrap()
+    }
+
+    #[test]
+    fn a_model_that_has_no_room_is_refused_with_what_would_do() {
+        let pack = starter();
+
+        let refused = check_free(&pack, 1, Precision::F32, 20_000_000).unwrap_err().to_string();
+
+        assert!(refused.contains("0.0 GB are free"), "{refused}");
+        assert!(refused.contains("as q8"), "{refused}");
+        assert!(check_free(&pack, 1, Precision::Q8, 20_000_000).is_ok());
+    }
+
+    #[test]
+    fn this_machine_has_room_for_the_starter_pack() {
+        assert_eq!(finest(&starter(), 1).unwrap(), Precision::F32);
+    }
+}
