@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use encore::pack::checkpoint::{Checkpoint, CheckpointError, HfConfig, Model};
+use encore::pack::checkpoint::{Checkpoint, CheckpointError, HfConfig, Model, weights};
 use encore::pack::source::Source;
 use encore::pack::{Pack, Precision};
 
@@ -32,6 +32,12 @@ pub fn read_all(checkpoint: &Checkpoint) {
         sound(checkpoint.read(name));
         sound(checkpoint.read_parts(name, |_, _| Ok::<(), CheckpointError>(())));
         sound(checkpoint.sample(name, 64));
+        sound(weights(checkpoint.clone()).get_unchecked(name));
+        if let [n_in, n_out] = shape[..] {
+            for shape in [[n_in, n_out], [2 * n_in, n_out]] {
+                sound(checkpoint.read_rows(name, shape, |_| Ok::<(), CheckpointError>(())));
+            }
+        }
     }
 }
 

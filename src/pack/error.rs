@@ -36,7 +36,7 @@ pub enum PackError {
 
     /// A name that would lead out of the pack's folder.
     #[error(
-        "{path:?} names the file {name:?}; a pack's files lie in its own folder, so a name has no separators, colons or \"..\""
+        "{path:?} names the file {name:?}; a pack's files lie in its own folder, so a name has no separators, colons or \"..\", and at most 255 bytes"
     )]
     FileName { path: PathBuf, name: String },
 

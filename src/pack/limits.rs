@@ -23,7 +23,7 @@ pub fn vqvae_problem(config: &VqvaeConfig) -> Option<String> {
             let n_stages: usize = config.downs_t.iter().sum();
             too_large("the depth of all stages together", n_stages * deepest, 4096)
         })
-        .or_else(|| share_problem("m_conv", config.m_conv))
+        .or_else(|| hidden_problem(config.m_conv, config.width))
         .or_else(|| dilation_problem(config.dilation_growth_rate, config.dilation_cycle, deepest))
 }
 
@@ -71,7 +71,7 @@ fn conditioner_problem(conditioner: &ConditionerConfig) -> Option<String> {
         .or_else(|| too_large("depth", conditioner.depth, 256))
         .or_else(|| too_large("downs_t", conditioner.downs_t, 16))
         .or_else(|| too_large("l_bins", conditioner.l_bins, 1 << 20))
-        .or_else(|| share_problem("m_conv", conditioner.m_conv))
+        .or_else(|| hidden_problem(conditioner.m_conv, conditioner.width))
         .or_else(|| dilation_problem(dilation_growth_rate, dilation_cycle, conditioner.depth));
     sizes.map(|problem| format!("the conditioner's {problem}"))
 }
@@ -90,6 +90,13 @@ fn too_large(what: &str, value: usize, limit: usize) -> Option<String> {
 fn share_problem(what: &str, share: f64) -> Option<String> {
     let sound = share > 0.0 && share <= 16.0;
     (!sound).then(|| format!("{what} is {share} (above 0, at most 16)"))
+}
+
+/// Residual blocks need at least one channel to go through.
+fn hidden_problem(m_conv: f64, width: usize) -> Option<String> {
+    let is_none = m_conv * (width as f64) < 1.0;
+    share_problem("m_conv", m_conv)
+        .or_else(|| is_none.then(|| format!("m_conv is {m_conv}, which of {width} leaves nothing")))
 }
 
 fn dilation_problem(growth: usize, cycle: Option<usize>, deepest: usize) -> Option<String> {

@@ -50,6 +50,8 @@ use source::read_small;
 pub const MANIFEST_FILE: &str = "pack.json";
 /// Longest manifest, in bytes: some five times what the longest label tables need.
 const MAX_MANIFEST_BYTES: u64 = 2 << 20;
+/// Longest name of a file, in bytes, as on most systems.
+const MAX_FILE_NAME: usize = 255;
 /// Longest part of a message that a file may fill, in characters.
 const MAX_MESSAGE: usize = 300;
 
@@ -277,6 +279,7 @@ impl Pack {
 /// Whether a name could mean something else than a file in the pack's folder, on any system.
 fn leaves_folder(name: &str) -> bool {
     name.is_empty()
+        || name.len() > MAX_FILE_NAME
         || name == "."
         || name == ".."
         || name.contains(['/', '\\', ':'])

@@ -12,6 +12,7 @@ mod manifests;
 #[path = "../common/pickles.rs"]
 mod pickles;
 mod programs;
+mod quantised;
 mod safetensors;
 mod storages;
 mod streams;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use encore::pack::labels::id_file;
-use encore::pack::{IdFileError, LabelRule, Labels};
+use encore::pack::{IdFileError, LabelRule, Labels, LabelsError};
 
 use crate::limits::{refused, turn, watched};
 
@@ -55,6 +55,25 @@ fn a_table_of_one_line_without_end_is_refused() {
 
     let folder = dir.path().to_owned();
     refused!("a folder", move || id_file::read(&folder), IdFileError::Io { .. }, &["not a file"]);
+}
+
+/// Found by fuzzing: names of many signs that nobody can read were repeated in full, each as six.
+#[test]
+fn long_names_do_not_make_long_sentences() {
+    let _turn = turn();
+    let signs = |n: usize| format!("{}hip{}", "\u{e}".repeat(n), "\u{19}".repeat(n));
+    for (n, asked) in
+        [(200, signs(200) + "x"), (1 << 19, signs(1 << 19) + "x"), (200, "hip!".into())]
+    {
+        let text = format!("unknown;0\n{};1\nhip;2\n", signs(n));
+        let choose = move || {
+            let names = id_file::from_bytes(Path::new("ids.txt"), text.as_bytes()).unwrap();
+            let labels = Labels::new(LabelRule::Plain, names.clone(), names);
+            assert!(labels.choose(Some("hip"), &[], 1).is_ok());
+            labels.choose(Some(&asked), &[], 1)
+        };
+        refused!("signs", choose, LabelsError::Unknown(_), &["the pack has no artist"]);
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub fn open(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let mut shards: HashMap<&str, (usize, Checkpoint)> = HashMap::new();
     for (name, file) in &weight_map {
         if leaves_folder(file) {
-            return Err(bad(format!("the file name {file:?} leads out of the folder")));
+            return Err(bad(format!("the file name {file:?} leads out of the folder, or nowhere")));
         }
         if !shards.contains_key(file.as_str()) {
             if shards.len() == MAX_SHARDS {

@@ -14,6 +14,9 @@ use crate::jukebox::JukeboxError;
 use crate::jukebox::weights::{GROUP, Group, Matrices, Quantisation, Rows};
 use crate::pack::pickle::Dtype;
 
+/// Largest size of a quantised matrix's integers.
+const LARGEST_INTEGER: f32 = 128.0;
+
 /// Name of a matrix's scales.
 pub fn scale_name(name: &str) -> String {
     format!("{name}.scale")
@@ -45,10 +48,18 @@ impl Checkpoint {
         formats.into_iter().find(|format| ints_dtype(*format) == dtype)
     }
 
-    /// `[n_in, n_out]` of a quantised matrix, as its scales have it.
-    pub fn dequantised_shape(&self, name: &str) -> Result<[usize; 2], CheckpointError> {
+    /// `[n_in, n_out]` of a quantised matrix, as its scales have it and its integers agree.
+    pub fn dequantised_shape(
+        &self,
+        name: &str,
+        quantisation: Quantisation,
+    ) -> Result<[usize; 2], CheckpointError> {
         match self.shape(&scale_name(name)) {
-            Some([n_groups, n_out]) => Ok([n_groups * GROUP, *n_out]),
+            Some([n_groups, n_out]) => {
+                // before anything is allocated for so many weights
+                self.check_shape(name, &[n_groups * quantisation.group_bytes(), *n_out])?;
+                Ok([n_groups * GROUP, *n_out])
+            }
             found => {
                 let (path, found) = (self.path().into(), found.unwrap_or_default().to_vec());
                 let expected = self.shape(name).unwrap_or_default().to_vec();
@@ -73,12 +84,15 @@ impl Checkpoint {
             self.check_shape(name, &shape)?;
             return self.read_plain_rows(name, n_out, take);
         };
-        let shapes = quantised_shapes(quantisation, shape);
-        let [ints_shape, scales_shape] = shapes.unwrap_or([shape.to_vec(), shape.to_vec()]);
+        let Some([ints_shape, scales_shape]) = quantised_shapes(quantisation, shape) else {
+            let problem = format!("of {shape:?} is quantised, but not in whole groups of {GROUP}");
+            let (path, name) = (self.path().into(), name.into());
+            return Err(CheckpointError::Tensor { path, name, problem }.into());
+        };
         self.check_shape(name, &ints_shape)?;
         self.check_shape(&scale_name(name), &scales_shape)?;
         let scales = self.scales(name)?;
-        let mut scales = scales.chunks_exact(n_out);
+        let mut scales = scales.chunks_exact(n_out.max(1));
         let mut group = Group::new(quantisation, n_out);
         let mut n_filled = 0;
         self.read_parts(name, |mut part, _| {
@@ -126,7 +140,7 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// All scales of a matrix; every one must be finite.
+    /// All scales of a matrix; every one must be finite, and so must all that it scales.
     fn scales(&self, name: &str) -> Result<Vec<bf16>, CheckpointError> {
         let name = scale_name(name);
         let mut scales = Vec::new();
@@ -140,11 +154,11 @@ impl Checkpoint {
             scales.extend(pairs.map(|bytes| bf16::from_le_bytes(*bytes)));
             Ok(())
         })?;
-        match scales.iter().find(|scale| !scale.is_finite()) {
+        let largest = scales.iter().map(|scale| scale.to_f32() * LARGEST_INTEGER);
+        match largest.into_iter().find(|value| !value.is_finite()) {
             None => Ok(scales),
-            Some(scale) => {
-                let (path, value) = (self.path().into(), scale.to_f32());
-                Err(CheckpointError::NotFinite { path, name, value })
+            Some(value) => {
+                Err(CheckpointError::NotFinite { path: self.path().into(), name, value })
             }
         }
     }

@@ -13,6 +13,8 @@ use crate::pack::source::Source;
 
 /// Longest header; the largest released model needs a tenth of it.
 const MAX_HEADER_BYTES: u64 = 2 << 20;
+/// Largest tensor, in bytes.
+const MAX_TENSOR_BYTES: u64 = 1 << 40;
 /// Most axes of a tensor.
 const MAX_AXES: usize = 8;
 
@@ -80,6 +82,7 @@ impl Info {
         }
         // an axis of none counts as one here, so that whatever is computed with a shape has a limit
         let largest = shape.iter().try_fold(dtype.size(), |n, size| n.checked_mul((*size).max(1)));
+        let largest = largest.filter(|n| *n <= MAX_TENSOR_BYTES);
         let n_bytes = if shape.contains(&0) { largest.map(|_| 0) } else { largest };
         if n_bytes != Some(end - begin) {
             return Err(format!("of shape {shape:?} and type {dtype} has {} bytes", end - begin));

@@ -8,7 +8,7 @@ use candle_nn::var_builder::SimpleBackend;
 
 use super::{Checkpoint, CheckpointError};
 use crate::jukebox::Weights;
-use crate::jukebox::weights::{Group, Rows};
+use crate::jukebox::weights::{Group, Quantisation, Rows};
 
 /// Weights by name, as `f32`. Each is read when it is asked for, so that loading a network never holds
 /// more than the network and one tensor.
@@ -49,7 +49,7 @@ impl SimpleBackend for Lazy {
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         let tensor = match self.0.quantisation(name) {
             None => self.0.tensor(name).map_err(Error::wrap)?,
-            Some(_) => dequantised(&self.0, name)?,
+            Some(quantisation) => dequantised(&self.0, name, quantisation)?,
         };
         tensor.to_dtype(dtype)?.to_device(device)
     }
@@ -60,8 +60,8 @@ impl SimpleBackend for Lazy {
 }
 
 /// The weights that a quantised matrix stands for.
-fn dequantised(checkpoint: &Checkpoint, name: &str) -> Result<Tensor> {
-    let shape = checkpoint.dequantised_shape(name).map_err(Error::wrap)?;
+fn dequantised(checkpoint: &Checkpoint, name: &str, quantisation: Quantisation) -> Result<Tensor> {
+    let shape = checkpoint.dequantised_shape(name, quantisation).map_err(Error::wrap)?;
     let mut values = Vec::with_capacity(shape.iter().product());
     let read = checkpoint.read_rows::<CheckpointError>(name, shape, |rows| {
         match rows {

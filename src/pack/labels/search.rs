@@ -1,6 +1,7 @@
 //! Finding names from parts and misspellings of them.
 
 use super::Labels;
+use crate::pack::brief;
 
 /// A name that the pack does not have, with names that it does have.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -8,14 +9,15 @@ use super::Labels;
 pub struct UnknownLabel {
     /// "artist" or "genre".
     pub kind: &'static str,
-    /// What was asked for.
+    /// What was asked for, cut short where it is very long.
     pub name: String,
     /// Names that come close, best first.
     pub close: Vec<String>,
 }
 
-/// Names that a suggestion may list.
+/// Names that a suggestion may list, and the longest of them, in bytes.
 const MAX_SUGGESTIONS: usize = 3;
+const MAX_SUGGESTED: usize = 100;
 /// Longest names that are compared letter by letter, which takes the product of their lengths, in bytes.
 const MAX_COMPARED: usize = 256;
 /// Similarity (Jaro–Winkler, 0 to 1) from which a name is worth suggesting.
@@ -37,9 +39,10 @@ impl Labels {
             "" => vec![],
             _ => self.find(names, name),
         };
-        let close = close.into_iter().filter(|(id, _)| *id != 0).take(MAX_SUGGESTIONS);
-        let close = close.map(|(_, name)| name.to_owned()).collect();
-        UnknownLabel { kind, name: name.to_owned(), close }
+        let is_readable = |id: u32, name: &str| id != 0 && name.len() <= MAX_SUGGESTED;
+        let close = close.into_iter().filter(|(id, name)| is_readable(*id, name));
+        let close = close.take(MAX_SUGGESTIONS).map(|(_, name)| name.to_owned()).collect();
+        UnknownLabel { kind, name: brief(name), close }
     }
 
     fn find<'a>(&self, names: &'a [String], query: &str) -> Vec<(u32, &'a str)> {
