@@ -1,4 +1,5 @@
-//! What speed is measured with: priors of noise in any shape, and candle's own quantised products.
+//! What speed and exactness are measured with: priors of noise in any shape, candle's own quantised
+//! products, and how far one prior is from another.
 
 use std::borrow::Cow;
 
@@ -8,12 +9,44 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
 use super::weights::Weights;
-use super::{JukeboxError, Prior, PriorConfig, Quantisation};
+use super::{Conditioning, JukeboxError, Prior, PriorConfig, Quantisation};
 
 /// Numbers that candle quantises together; other widths it cannot take.
 const BLOCK: usize = 32;
 /// Bytes of such a block.
 const BLOCK_BYTES: usize = 34;
+
+/// How far the next token's probabilities of `other` are from those of `exact`, in nats: the divergence of
+/// Kullback and Leibler, for each of the given codes after those before it.
+///
+/// # Errors
+/// When the codes or what is told are none of the priors'.
+pub fn divergences(
+    exact: &Prior,
+    other: &Prior,
+    codes: &[u32],
+    cond: &Conditioning,
+) -> Result<Vec<f64>, JukeboxError> {
+    let codes = Tensor::from_slice(codes, (1, codes.len()), &Device::Cpu)?;
+    let rows = |prior: &Prior| -> Result<Vec<Vec<f32>>, JukeboxError> {
+        Ok(prior.logits(&codes, cond)?.squeeze(0)?.to_vec2()?)
+    };
+    let (exact, other) = (rows(exact)?, rows(other)?);
+    let pairs = exact.iter().zip(&other);
+    Ok(pairs.map(|(exact, other)| divergence(&log_shares(exact), &log_shares(other))).collect())
+}
+
+fn divergence(exact: &[f64], other: &[f64]) -> f64 {
+    exact.iter().zip(other).map(|(exact, other)| exact.exp() * (exact - other)).sum()
+}
+
+/// Logarithms of the softmax.
+fn log_shares(logits: &[f32]) -> Vec<f64> {
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let apart = |logit: &f32| f64::from(logit - highest);
+    let total = logits.iter().map(|logit| apart(logit).exp()).sum::<f64>().ln();
+    logits.iter().map(|logit| apart(logit) - total).collect()
+}
 
 /// A prior of noise, made without a file, with its layers' matrices held as asked for.
 ///
@@ -110,4 +143,30 @@ fn product(n_in: usize, n_out: usize) -> TensorResult<(QMatMul, Tensor)> {
     let storage = QStorage::from_data(Cow::Owned(bytes), &Device::Cpu, GgmlDType::Q8_0)?;
     let product = QMatMul::from_qtensor(QTensor::new(storage, (n_out, n_in))?)?;
     Ok((product, Tensor::ones((1, n_in), DType::F32, &Device::Cpu)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jukebox::prior::tests::{conditioning, tiny};
+
+    #[test]
+    fn a_prior_is_not_apart_from_itself_and_a_quantised_one_is_a_little() {
+        let config = PriorConfig { width: 64, m_attn: 0.5, ..tiny() };
+        let prior = |held_as| prior_of_noise(&config, held_as, false).unwrap();
+        let exact = prior(None);
+        let cond = conditioning(&exact, 1);
+        let codes: Vec<u32> = (0..24).map(|i| i * 5 % 12).collect();
+        let mean = |other: &Prior| {
+            let apart = divergences(&exact, other, &codes, &cond).unwrap();
+            assert_eq!(apart.len(), 24);
+            apart.iter().sum::<f64>() / 24.0
+        };
+
+        let [q8, q4] =
+            [Quantisation::Q8, Quantisation::Q4].map(|held_as| mean(&prior(Some(held_as))));
+
+        assert!(mean(&exact).abs() < 1e-12);
+        assert!(0.0 < q8 && q8 < q4 && q4 < 0.1, "{q8} and {q4}");
+    }
 }

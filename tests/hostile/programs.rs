@@ -42,12 +42,13 @@ fn program(parts: &[&[u8]]) -> Vec<u8> {
 fn lengths_that_are_claimed_are_compared_with_what_is_there() {
     let _turn = turn();
     let huge = [0xff; 8];
-    let claims: [(&str, &[u8], usize); 8] = [
+    let claims: [(&str, &[u8], usize); 9] = [
         ("a string of 4 GiB", b"X", 4),
         ("a string of 16 EiB", b"\x8d", 8),
         ("a byte string of 4 GiB", b"T", 4),
         ("bytes of 4 GiB", b"B", 4),
         ("bytes of 16 EiB", b"\x8e", 8),
+        ("a byte array of 16 EiB", b"\x96", 8),
         ("an integer of 4 GiB", b"\x8b", 4),
         ("a short string", b"\x8c", 1),
         ("short bytes", b"C", 1),
@@ -64,9 +65,10 @@ fn lengths_that_are_claimed_are_compared_with_what_is_there() {
 fn what_is_there_but_too_much_is_refused_with_both_numbers() {
     let _turn = turn();
     let long = Pickle::new().text(&"x".repeat(2 << 20)).stop();
+    let integer = program(&[b"\x8b\x00\x00\x20\x00", &vec![1; 2 << 20], b"."]);
     let strings = (0..40).fold(Pickle::new(), |p, _| p.text(&"x".repeat(1 << 20))).stop();
     let repeat = |n: usize, part: &[u8]| program(&[&part.repeat(n)]);
-    let cases: [(&str, Vec<u8>, &str); 11] = [
+    let cases: [(&str, Vec<u8>, &str); 12] = [
         ("a memo bomb", program(&[b"]", &b"\x94".repeat(600_000)]), "entries of the memo: 524289"),
         ("a stack bomb", program(&[b"]", &b"2".repeat(600_000)]), "entries of the stack: 524289"),
         ("values without end", repeat(300_000, b"NN"), "number of values: 524289"),
@@ -74,6 +76,7 @@ fn what_is_there_but_too_much_is_refused_with_both_numbers() {
         ("a long string", long, "length of a string: 2097152"),
         ("many strings", strings, "bytes of values: "),
         ("an integer of 255 bytes", program(&[b"\x8a\xff", &[1; 255]]), "255 is more than the 64"),
+        ("an integer of 2 MiB", integer, "2097152 is more than the 64"),
         ("marks 100 000 deep", repeat(100_000, b"("), "within containers: 257"),
         (
             "tuples 100 000 deep",
@@ -193,7 +196,7 @@ fn nothing_that_a_pickle_names_is_ever_called() {
 }
 
 #[test]
-fn values_that_hold_themselves_or_each_other_many_times_cost_nothing() {
+fn values_that_hold_themselves_or_are_beyond_use_cost_nothing() {
     let _turn = turn();
     let laughs = (0..200).fold(Pickle::new().raw(b")"), |pickle, _| pickle.raw(b"2\x86")).stop();
     let cases: [(&str, Vec<u8>); 4] = [

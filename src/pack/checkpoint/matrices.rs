@@ -6,9 +6,9 @@
 //! scale: `NAME[i, o] * NAME.scale[i / 32, o]`. In a pair the lower four bits are input `2 i` and the upper
 //! ones input `2 i + 1`, each with 8 added.
 
-use candle_core::Error;
 use half::bf16;
 
+use super::weights::wrapped;
 use super::{Checkpoint, CheckpointError, for_each_f32};
 use crate::jukebox::JukeboxError;
 use crate::jukebox::weights::{GROUP, Group, Matrices, Quantisation, Rows};
@@ -191,6 +191,6 @@ impl Matrices for Checkpoint {
             take(rows);
             Ok(())
         });
-        Ok(read.map_err(Error::wrap)?)
+        Ok(read.map_err(wrapped)?)
     }
 }

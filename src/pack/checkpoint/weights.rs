@@ -41,14 +41,13 @@ impl SimpleBackend for Lazy {
                 msg: format!("{:?}: tensor {name:?}", self.0.path()),
                 expected: shape,
                 got: tensor.shape().clone(),
-            }
-            .bt()),
+            }),
         }
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         let tensor = match self.0.quantisation(name) {
-            None => self.0.tensor(name).map_err(Error::wrap)?,
+            None => self.0.tensor(name).map_err(wrapped)?,
             Some(quantisation) => dequantised(&self.0, name, quantisation)?,
         };
         tensor.to_dtype(dtype)?.to_device(device)
@@ -61,7 +60,7 @@ impl SimpleBackend for Lazy {
 
 /// The weights that a quantised matrix stands for.
 fn dequantised(checkpoint: &Checkpoint, name: &str, quantisation: Quantisation) -> Result<Tensor> {
-    let shape = checkpoint.dequantised_shape(name, quantisation).map_err(Error::wrap)?;
+    let shape = checkpoint.dequantised_shape(name, quantisation).map_err(wrapped)?;
     let mut values = Vec::with_capacity(shape.iter().product());
     let read = checkpoint.read_rows::<CheckpointError>(name, shape, |rows| {
         match rows {
@@ -70,8 +69,13 @@ fn dequantised(checkpoint: &Checkpoint, name: &str, quantisation: Quantisation) 
         }
         Ok(())
     });
-    read.map_err(Error::wrap)?;
+    read.map_err(wrapped)?;
     Tensor::from_vec(values, shape.as_slice(), &Device::Cpu)
+}
+
+/// As candle's own, but without a trace of calls, which is no part of a sentence.
+pub(super) fn wrapped(error: CheckpointError) -> Error {
+    Error::Wrapped(Box::new(error))
 }
 
 fn push_group(values: &mut Vec<f32>, group: &Group) {

@@ -126,6 +126,9 @@ pub struct BenchArgs {
     /// How the layers' matrices are held while a continuation is measured: f32, q8 or q4
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
     pub precision: Precision,
+    /// A track (WAV) on which smaller weights are compared with whole ones
+    #[arg(long, value_name = "IN.wav")]
+    pub quality: Option<PathBuf>,
     /// Threads that keep the machine busy beside the measurement
     #[arg(long, value_name = "N", default_value = "0")]
     pub load: usize,

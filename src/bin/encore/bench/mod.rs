@@ -7,6 +7,7 @@ mod candle;
 mod decode;
 mod machine;
 mod networks;
+mod quality;
 pub mod shape;
 
 use encore::engine::model::Model;
@@ -58,6 +59,9 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
         }
     }
     if let Some(pack) = pack.filter(|_| args.shape.is_none()) {
+        let qualities = quality::measure(args, &pack)?;
+        lines.extend(qualities.iter().map(quality::Quality::line));
+        facts["quality"] = qualities.iter().map(quality::Quality::json).collect();
         spinner.say("measuring a continuation");
         let model = Model::load_as(pack, args.precision)?;
         let mut codings = Vec::new();
