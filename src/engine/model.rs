@@ -20,15 +20,17 @@ pub struct Model {
     pub pack: Pack,
     pub vqvae: Vqvae,
     pub prior: Prior,
+    /// Memory that the prior's weights take.
+    n_bytes: u64,
 }
 
 impl Model {
-    /// Reads the weights, held as finely as there is room for; takes a while.
+    /// Reads the weights, held so that composing is fast; takes a while.
     ///
     /// # Errors
     /// When a file is missing, damaged or does not fit its description.
     pub fn load(pack: Pack) -> Result<Self, EngineError> {
-        let precision = room::finest(&pack, pack.top_level())?;
+        let precision = room::fastest(&pack, pack.top_level())?;
         Self::load_as(pack, precision)
     }
 
@@ -40,7 +42,8 @@ impl Model {
         room::check(&pack, pack.top_level(), precision)?;
         let vqvae = pack.load_vqvae()?;
         let prior = pack.load_prior_as(pack.top_level(), precision)?;
-        Ok(Self { pack, vqvae, prior })
+        let n_bytes = pack.prior_bytes(pack.top_level(), precision);
+        Ok(Self { pack, vqvae, prior, n_bytes })
     }
 
     /// The level that composes.
@@ -90,7 +93,7 @@ impl Model {
             licence: self.pack.manifest().licence.clone(),
             folder: self.pack.dir().to_owned(),
             n_parameters: self.pack.parameters() as usize,
-            n_bytes: self.pack.memory_bytes(Precision::F32) as usize,
+            n_bytes: self.n_bytes as usize,
             sample_rate: self.pack.sample_rate(),
             hop: self.hop(),
             max_prime_seconds: self.max_prime_seconds(),

@@ -46,7 +46,7 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
     let (mut songs, mut finished): (Vec<_>, Vec<_>) =
         takes.into_iter().map(|(_, song, finished)| (song, finished)).unzip();
 
-    let Model { pack, vqvae, prior } = model;
+    let Model { pack, vqvae, prior, .. } = model;
     drop(prior); // makes room for those of the finer levels
     if let Some(&finest) = levels.last() {
         let total_seconds = request.total_seconds.unwrap_or_default();
