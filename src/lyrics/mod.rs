@@ -17,5 +17,5 @@ pub use clean::{Cleaned, LeftOut, clean};
 pub use file::{LyricsError, MAX_BYTES, from_bytes, read};
 pub use latin::{latin, unidecoded};
 pub use lrc::lrc;
-pub use timing::{Word, time_words};
+pub use timing::{Word, steps_per_moment, time_words};
 pub use vocabulary::Vocabulary;

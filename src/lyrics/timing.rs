@@ -18,6 +18,11 @@ pub struct Word {
 /// Moments are pooled until they are at least this long: no word is sung in less.
 const POOL_SECONDS: f64 = 0.02;
 
+/// Steps that make one moment of [`time_words`]; whoever has many steps may give it their means.
+pub fn steps_per_moment(step_seconds: f64) -> usize {
+    ((POOL_SECONDS / step_seconds).round() as usize).max(1)
+}
+
 /// Times of all words. `weights` is `[t, n]`: for each of the `t` moments of `step_seconds`, how much it
 /// looks at each of the `n` symbols of `cleaned`.
 ///
@@ -31,7 +36,7 @@ pub fn time_words(
 ) -> Vec<Word> {
     let n = cleaned.origins.len();
     let mut words = words(lyrics);
-    let n_pool = ((POOL_SECONDS / step_seconds).round() as usize).max(1);
+    let n_pool = steps_per_moment(step_seconds);
     let moments = pooled(weights, n, n_pool);
     let n_moments = moments.len().checked_div(n).unwrap_or(0);
     let path = path(&moments, n);

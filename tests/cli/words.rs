@@ -89,3 +89,16 @@ fn a_model_that_does_not_sing_says_so() {
     assert!(wordless.contains("--lyrics"), "{wordless}");
     assert!(text(&output.stderr).contains("the lyrics are left out"));
 }
+
+#[test]
+fn words_without_end_are_refused_before_anything_is_allocated_for_them() {
+    let desk = desk(Kind::SingleSequence);
+    fs::write(desk.path("flood.txt"), "la ".repeat(340_000)).unwrap();
+    let track = vec![0.1; 20 * 8000];
+    encore::takes::wav::write(&desk.path("long.wav"), &track, 8000).unwrap();
+
+    let refusal =
+        desk.refusal("align long.wav --pack singer --artist ada --lyrics flood.txt --out words");
+
+    assert!(refusal.contains("1020000 characters of lyrics are too many for 20 s"), "{refusal}");
+}

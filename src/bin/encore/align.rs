@@ -5,7 +5,7 @@ use std::io::Write;
 use encore::engine::room;
 use encore::jukebox::Song;
 use encore::jukebox::song::{align, hop_tokens};
-use encore::lyrics::{Word, lrc, time_words};
+use encore::lyrics::{Word, lrc, steps_per_moment, time_words};
 use encore::takes::write_whole;
 use encore::units::seconds_from_frames;
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ use crate::failure::{Failure, print, print_json};
 use crate::progress::{SecondsBar, Spinner};
 use crate::told::{Told, sheet};
 use crate::{heard, open};
+
+/// Moments of a song times characters of its lyrics: ten minutes with as many words as there are.
+const MAX_PLACES: usize = 1 << 28;
 
 pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
     let pack = open::pack(&args.load.pack)?;
@@ -39,6 +42,14 @@ pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
     open::target_folder(&args.out)?;
     let step_seconds = seconds_from_frames(pack.hop(level)?, pack.sample_rate().into());
     let seconds = codes.len() as f64 * step_seconds;
+    let tokens_per_moment = steps_per_moment(step_seconds);
+    let (n_moments, n_characters) = (codes.len() / tokens_per_moment + 1, cleaned.text.len());
+    if MAX_PLACES / n_moments < n_characters {
+        return Err(Failure::BadInput(format!(
+            "{n_characters} characters of lyrics are too many for {seconds:.0} s of music: at most {}",
+            MAX_PLACES / n_moments
+        )));
+    }
     let song = heard::song(&pack, &config, &told, told.total_seconds(&pack, seconds)?)?;
     let song = Song { lyrics: cleaned.tokens(), ..song };
 
@@ -48,13 +59,19 @@ pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
     drop(spinner);
     let hop_tokens = hop_tokens(pack.manifest().sampling.hop_fraction, config.n_ctx);
     let bar = SecondsBar::new("listening", seconds);
-    let aligned = align(&prior, &song, &codes, hop_tokens, |n_done, n_windows| {
-        bar.set_seconds(seconds * n_done as f64 / n_windows as f64);
-        true
-    })?;
+    let aligned =
+        align(&prior, &song, &codes, hop_tokens, tokens_per_moment, |n_done, n_windows| {
+            bar.set_seconds(seconds * n_done as f64 / n_windows as f64);
+            true
+        })?;
     drop(bar);
+    let moment_seconds = tokens_per_moment as f64 * step_seconds;
     let weights = aligned.map(|aligned| aligned.weights).unwrap_or_default();
-    let words = time_words(lyrics, &cleaned, &weights, step_seconds);
+    let mut words = time_words(lyrics, &cleaned, &weights, moment_seconds);
+    for word in &mut words {
+        word.start_seconds = word.start_seconds.min(seconds); // the last moment may be cut short
+        word.end_seconds = word.end_seconds.min(seconds);
+    }
 
     let stem = args.input.file_stem().unwrap_or_default().to_string_lossy();
     let (words_path, lrc_path) =
