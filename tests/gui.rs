@@ -96,6 +96,16 @@ fn the_clap_editor_draws_itself_at_two_sizes() {
     }
 }
 
+/// An instance with its editor in a window of the host.
+fn in_a_window(clap: &Clap) -> (ClapInstance, PluginGui, HostWindow) {
+    let mut encore = clap.instance();
+    let gui: PluginGui = encore.plugin.plugin_handle().get_extension().expect("an editor");
+    let config = GuiConfiguration { api_type: GuiApiType::X11, is_floating: false };
+    let window = HostWindow::open(1000, 640);
+    open_clap(&mut encore, &gui, config, &window);
+    (encore, gui, window)
+}
+
 fn open_clap(
     encore: &mut ClapInstance,
     gui: &PluginGui,
@@ -122,11 +132,7 @@ fn a_click_on_continue_composes_and_is_recorded_by_the_host() {
     }
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
     let clap = Clap::load();
-    let mut encore = clap.instance();
-    let gui: PluginGui = encore.plugin.plugin_handle().get_extension().expect("an editor");
-    let config = GuiConfiguration { api_type: GuiApiType::X11, is_floating: false };
-    let window = HostWindow::open(1000, 640);
-    open_clap(&mut encore, &gui, config, &window);
+    let (mut encore, gui, window) = in_a_window(&clap);
     run(&mut encore, 2.0); // the model is loaded
     let end = 4 * 48_000;
     choose_style(&mut encore);
@@ -245,11 +251,7 @@ fn an_editor_in_which_nothing_moves_draws_nothing() {
     }
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
     let clap = Clap::load();
-    let mut encore = clap.instance();
-    let gui: PluginGui = encore.plugin.plugin_handle().get_extension().expect("an editor");
-    let config = GuiConfiguration { api_type: GuiApiType::X11, is_floating: false };
-    let window = HostWindow::open(1000, 640);
-    open_clap(&mut encore, &gui, config, &window);
+    let (mut encore, gui, _window) = in_a_window(&clap);
     run(&mut encore, 3.0); // the model is loaded, the meters have been seen
     std::thread::sleep(Duration::from_secs(4)); // and have fallen
 

@@ -1,10 +1,7 @@
 //! Codes to audio, piece by piece: the pieces put together equal the decoding of the whole.
 
 use super::EngineError;
-use crate::{
-    jukebox::Vqvae,
-    units::{frames_from_tokens, tokens_from_frames},
-};
+use crate::{jukebox::Vqvae, units::tokens_from_frames};
 
 /// Frames of the prime's end that are decoded too, for a smooth change from the recording.
 const LEAD_IN_FRAMES: usize = 384;
@@ -88,10 +85,5 @@ impl Pieces {
         audio.truncate(self.n_frames_left);
         self.n_frames_left -= audio.len();
         Ok(audio)
-    }
-
-    /// Frames of audio that were handed out.
-    pub fn n_frames_done(&self) -> usize {
-        frames_from_tokens(self.n_decoded - self.n_prime, self.hop)
     }
 }

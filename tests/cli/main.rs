@@ -1,5 +1,6 @@
 //! The command line does its jobs, and answers every mistake with one sentence and exit code 2.
 
+mod bench;
 #[path = "../common/checkpoints.rs"]
 mod checkpoints;
 #[path = "../common/mod.rs"]
@@ -156,6 +157,7 @@ fn every_command_explains_itself() {
         ("upsample", "--until"),
         ("score", "--level"),
         ("align", "--lyrics"),
+        ("bench", "--shape"),
     ] {
         let output = desk.encore(&format!("{command} --help"));
 

@@ -158,3 +158,20 @@ fn a_song_longer_than_the_model_knows_is_composed_with_a_note() {
         "{said}"
     );
 }
+
+#[test]
+fn smaller_weights_are_told_by_the_recipe() {
+    let desk = Desk::new();
+    let track = in_repository("tests/audio/foundry_stereo_48k.wav");
+    let pack = in_repository("models/starter");
+    let line = format!("continue {track} --pack {pack} --artist foundry --seconds 0.2");
+
+    let backend = |precision: &str| {
+        desk.json(&format!("{line} --precision {precision} --out {precision}"));
+        let bytes = desk.bytes(&format!("{precision}/take-1.json"));
+        let recipe: Value = serde_json::from_slice(&bytes).unwrap();
+        recipe["backend"].as_str().unwrap().to_owned()
+    };
+
+    assert_eq!(["f32", "q8", "q4"].map(backend), ["cpu-f32", "cpu-q8", "cpu-q4"]);
+}

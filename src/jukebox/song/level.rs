@@ -198,11 +198,6 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         self.writing.as_ref().map(|writing| (writing.window, &writing.told))
     }
 
-    /// Windows that are still to be opened.
-    pub fn n_windows_left(&self) -> usize {
-        self.windows.len()
-    }
-
     fn open_window(&mut self) -> Result<Advance, JukeboxError> {
         let Some(window) = self.windows.next() else {
             return Ok(Advance::Finished);

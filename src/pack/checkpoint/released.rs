@@ -99,7 +99,8 @@ pub fn prior(name: &str) -> Option<PriorConfig> {
     })
 }
 
-fn top() -> PriorConfig {
+/// The top level's prior of 5b.
+pub fn top() -> PriorConfig {
     PriorConfig {
         level: 2,
         n_ctx: 8192,

@@ -1,6 +1,7 @@
 //! The shape of a prior as it is typed.
 
 use encore::jukebox::PriorConfig;
+use encore::pack::checkpoint::released;
 
 /// Width and depth of a prior that is like the released ones otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,24 +11,15 @@ pub struct PriorShape {
 }
 
 impl PriorShape {
-    /// Window, heads and head as the released models have them; no labels.
+    /// Like the top level of 5b in everything else, but with few heads and no labels.
     pub fn config(self) -> PriorConfig {
         PriorConfig {
             level: 0,
-            n_ctx: 8192,
             width: self.width,
             depth: self.depth,
             heads: if self.width.is_multiple_of(8) { 2 } else { 1 },
-            attn_order: 2,
-            blocks: 128,
-            m_attn: 0.25,
-            m_mlp: 1.0,
-            merged_decoder: true,
-            res_scale: false,
-            l_bins: 2048,
             labels: None,
-            lyrics: None,
-            conditioner: None,
+            ..released::top()
         }
     }
 }
