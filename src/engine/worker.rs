@@ -28,7 +28,10 @@ pub fn run(shared: &Shared) {
     while let Some(work) = shared.queue.next() {
         shared.tell_queue();
         match work {
-            Work::LoadModel => model = pool.install(|| load(shared)),
+            Work::LoadModel => {
+                drop(model.take()); // makes room for the next
+                model = pool.install(|| load(shared));
+            }
             Work::Compose(job) => {
                 let done = pool.install(|| {
                     catch_unwind(AssertUnwindSafe(|| take(model.as_ref(), &job)))
