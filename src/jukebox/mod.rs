@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows about threads, hosts, windows or file dialogs, so every layer can be tested alone.
 //!
-//! Work that is shared out goes to the rayon pool that the caller runs in, and no thread is started
+//! Work that is shared out goes to the [crew] that the caller runs in, and no thread is started
 //! besides; results do not depend on how many there are. (Whole sequences through [`Prior::logits`]
 //! are for tests and training: they run on candle, which keeps a pool of its own.)
 //!
@@ -10,6 +10,7 @@
 //! the layer (at the end of a level these are its tokens), and `w` the width of a transformer.
 
 pub mod config;
+pub mod crew;
 pub mod kernels;
 pub mod prior;
 pub mod sample;
@@ -26,7 +27,7 @@ pub use prior::{Conditioning, Decoder, LabelRow, Prior};
 pub use sample::{Dice, SamplerSettings, TokenRng};
 pub use song::{Advance, LevelSampler, LevelState, Plan, Song, Window};
 pub use vqvae::Vqvae;
-pub use weights::{Quantisation, Weights};
+pub use weights::{Precision, Quantisation, Weights};
 
 /// Why a network could not be built or run.
 #[derive(Debug, thiserror::Error)]

@@ -36,10 +36,12 @@ mod weights;
 pub use error::PackError;
 pub use labels::{Chosen, IdFileError, LabelRule, Labels, LabelsError, UnknownLabel};
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
-pub use memory::{Precision, tensor_bytes};
+pub use memory::tensor_bytes;
 pub use search::{find_packs, search_path};
 
 use checkpoint::{Checkpoint, CheckpointError, Model};
+
+pub use crate::jukebox::Precision;
 
 use crate::jukebox::weights::Weights;
 use crate::jukebox::{JukeboxError, Prior, PriorConfig, Vqvae};
@@ -216,7 +218,7 @@ impl Pack {
         Vqvae::load(config, levels_present, weights).map_err(self.refused(file))
     }
 
-    /// Reads the prior that writes `level`: its layers as `f32`, or quantised if they are stored so.
+    /// Reads the prior that writes `level`: its layers as they are stored.
     ///
     /// # Errors
     /// When there is none, its file is missing, damaged or misshapen, or has numbers that are none.
@@ -224,13 +226,13 @@ impl Pack {
         self.load_prior_as(level, Precision::F32)
     }
 
-    /// The same with its layers held as is asked for; what is stored quantised stays as it is.
+    /// The same with its layers held as is asked for; what is stored in fewer bits stays as it is.
     ///
     /// Weights are read a few rows at a time: beyond what is kept, this takes memory for one tensor at
     /// most. Quantising here gives the same numbers as converting to a quantised pack and loading that.
     pub fn load_prior_as(&self, level: usize, precision: Precision) -> Result<Prior, PackError> {
         let PriorEntry { file, config } = self.prior_entry(level)?;
-        let weights = self.prior_weights(level, file)?.held_as(precision.quantisation());
+        let weights = self.prior_weights(level, file)?.held_as(precision);
         Prior::load(config, weights).map_err(self.refused(file))
     }
 

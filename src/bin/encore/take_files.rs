@@ -17,6 +17,8 @@ const SEAM_SECONDS: f64 = 0.005;
 pub fn backend(precision: Precision) -> &'static str {
     match precision {
         Precision::F32 => "cpu-f32",
+        Precision::F16 => "cpu-f16",
+        Precision::BF16 => "cpu-bf16",
         Precision::Q8 => "cpu-q8",
         Precision::Q4 => "cpu-q4",
     }

@@ -5,7 +5,7 @@
 //! with more rows.
 
 use super::cache::Slots;
-use super::matrix::PackedMatrix;
+use super::matrix::{PackedMatrix, Room};
 use super::packed::{PackedLayer, PackedStack};
 use super::rows::{add, attend, quick_gelu};
 use super::{LyricStates, Observer, StepBackend};
@@ -42,6 +42,7 @@ struct Scratch {
     a: Vec<f32>,      // [n, s]
     hidden: Vec<f32>, // [n, mlp]
     scores: Vec<f32>, // as many as a position can see
+    room: Room,
 }
 
 impl<'m> FusedBackend<'m> {
@@ -71,15 +72,12 @@ impl StepBackend for FusedBackend<'_> {
         if 1 < n_steps && self.many.n != n {
             self.many = Scratch::new(&self.packed.shape, n);
         }
-        let (scratch, multiply): (_, Multiply) = match n_steps {
-            1 => (&mut self.one, PackedMatrix::multiply),
-            _ => (&mut self.many, PackedMatrix::multiply_all),
-        };
+        let scratch = if n_steps == 1 { &mut self.one } else { &mut self.many };
         scratch.x.copy_from_slice(rows);
         let layers = self.packed.layers.iter().zip(&mut self.caches).enumerate();
         for (layer_idx, (layer, cache)) in layers {
             let is_watched = observer.wants_weights(layer_idx);
-            layer.run(scratch, multiply, |idx, qkv, scores, a| {
+            layer.run(scratch, |idx, qkv, scores, a| {
                 let (row, position) = (idx / n_steps, self.position + idx % n_steps);
                 cache.attend(row, position, qkv, scores, a, |head, weights| {
                     if is_watched {
@@ -105,33 +103,29 @@ impl StepBackend for FusedBackend<'_> {
     }
 }
 
-/// A product of all rows with one matrix.
-type Multiply = fn(&PackedMatrix, &[f32], &mut [f32]);
-
 impl PackedLayer {
     /// `scratch.x` through the layer; `attend` takes a row's index, queries, keys and values.
     fn run(
         &self,
         scratch: &mut Scratch,
-        multiply: Multiply,
         mut attend: impl FnMut(usize, &[f32], &mut [f32], &mut [f32]),
     ) {
-        let Scratch { n, x, before, normed, branch, qkv, a, hidden, scores } = scratch;
+        let Scratch { n, x, before, normed, branch, qkv, a, hidden, scores, room } = scratch;
         self.ln_0.normalise(x, normed);
         let (qkv_width, a_width) = (self.c_attn.n_out(), a.len() / *n);
         let qkv = &mut qkv[..*n * qkv_width];
-        multiply(&self.c_attn, normed, qkv);
+        self.c_attn.multiply(normed, room, qkv);
         let rows = qkv.chunks_exact(qkv_width).zip(a.chunks_exact_mut(a_width));
         for (idx, (qkv, a)) in rows.enumerate() {
             attend(idx, qkv, scores, a);
         }
-        multiply(&self.c_proj, a, branch);
+        self.c_proj.multiply(a, room, branch);
         before.copy_from_slice(x);
         add(x, branch); // x + a
         self.ln_1.normalise(x, normed);
-        multiply(&self.c_fc, normed, hidden);
+        self.c_fc.multiply(normed, room, hidden);
         quick_gelu(hidden);
-        multiply(&self.c_out, hidden, branch);
+        self.c_out.multiply(hidden, room, branch);
         add(x, branch); // x + a + m
         if self.branch_scale != 1.0 {
             let scale = self.branch_scale;
@@ -150,7 +144,7 @@ impl Cache {
     fn fill(&mut self, c_enc_kv: &PackedMatrix, states: LyricStates, b: usize) {
         let (capacity, s) = (self.slots.capacity(), c_enc_kv.n_out() / 2);
         let mut kv = vec![0.0; b * capacity * 2 * s];
-        c_enc_kv.multiply_all(states, &mut kv);
+        c_enc_kv.multiply(states, &mut Room::default(), &mut kv);
         for (idx, kv) in kv.chunks_exact(2 * s).enumerate() {
             self.keep(idx / capacity, idx % capacity, kv);
         }
@@ -210,6 +204,7 @@ impl Scratch {
             a: rows(s),
             hidden: rows(shape.mlp_width()),
             scores: vec![0.0; shape.n_positions.max(shape.n_states.unwrap_or(0))],
+            room: Room::default(),
         }
     }
 }

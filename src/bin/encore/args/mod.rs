@@ -123,7 +123,7 @@ pub struct BenchArgs {
     /// Instead of a pack, a prior of this width and depth with random weights, such as 2048x72
     #[arg(long, value_name = "WIDTHxDEPTH", value_parser = prior_shape)]
     pub shape: Option<PriorShape>,
-    /// How the layers' matrices are held while a continuation is measured: f32, q8 or q4
+    /// How the layers' matrices are held while a continuation is measured: f32, f16, bf16, q8 or q4
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
     pub precision: Precision,
     /// A track (WAV) on which smaller weights are compared with whole ones

@@ -22,12 +22,8 @@ pub fn stored_as(text: &str) -> Result<StoredAs, String> {
 }
 
 pub fn held_as(text: &str) -> Result<Precision, String> {
-    match text {
-        "f32" => Ok(Precision::F32),
-        "q8" => Ok(Precision::Q8),
-        "q4" => Ok(Precision::Q4),
-        _ => Err("not f32, q8 or q4".into()),
-    }
+    let named = Precision::ALL.into_iter().find(|precision| precision.name() == text);
+    named.ok_or("not f32, f16, bf16, q8 or q4".into())
 }
 
 pub fn seconds(text: &str) -> Result<f64, String> {

@@ -11,8 +11,9 @@ mod quality;
 pub mod shape;
 
 use encore::engine::model::Model;
+use encore::jukebox::kernels::instructions;
 use encore::jukebox::yardstick::prior_of_noise;
-use encore::jukebox::{Prior, PriorConfig};
+use encore::jukebox::{Prior, PriorConfig, crew};
 use encore::pack::shapes::{TensorShape, prior_tensors};
 use encore::pack::{Precision, tensor_bytes};
 use serde_json::{Value, json};
@@ -24,8 +25,6 @@ use crate::progress::Spinner;
 use decode::{BATCHES, Decode};
 use machine::Load;
 
-const PRECISIONS: [(&str, Precision); 3] =
-    [("f32", Precision::F32), ("q8", Precision::Q8), ("q4", Precision::Q4)];
 /// Larger weights are not loaded a second time for candle to run on.
 const MAX_REFERENCE_BYTES: u64 = 8 << 30;
 
@@ -41,7 +40,7 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
         (_, Some(shape)) => {
             let config = shape.config();
             let make = |precision: Precision, with_reference| {
-                Ok(prior_of_noise(&config, precision.quantisation(), with_reference)?)
+                Ok(prior_of_noise(&config, precision, with_reference)?)
             };
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
         }
@@ -81,17 +80,19 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
     }
     drop((spinner, load));
     facts["bandwidth_gb_s"] = (bandwidth / 1e9).into();
-    facts["threads"] = rayon::current_num_threads().into();
+    facts["instructions"] = instructions().into();
+    facts["threads"] = crew::n_threads().into();
     facts["load_threads"] = args.load.into();
     facts["decode"] = decodes.iter().map(Decode::json).collect();
     if as_json {
         return print_json(&facts);
     }
     print(&format!(
-        "memory is read at {:.1} GB/s by {} threads; {} busy threads beside",
+        "memory is read at {:.1} GB/s by {} threads; {} busy threads beside; instructions: {}",
         bandwidth / 1e9,
-        rayon::current_num_threads(),
-        args.load
+        crew::n_threads(),
+        args.load,
+        instructions()
     ))?;
     decodes.iter().map(Decode::line).chain(lines).try_for_each(|line| print(&line))
 }
@@ -104,7 +105,8 @@ fn decoding(
     make: impl Fn(Precision, bool) -> Result<Prior, Failure>,
 ) -> Result<Value, Failure> {
     let mut prefills = json!({});
-    for (name, precision) in PRECISIONS {
+    for precision in Precision::ALL {
+        let name = precision.name();
         let (prior, n_bytes) = (make(precision, false)?, step_bytes(config, precision));
         for batch in BATCHES {
             let names = ["encore", name];
@@ -131,5 +133,5 @@ fn step_bytes(config: &PriorConfig, precision: Precision) -> u64 {
     };
     let tensors = prior_tensors(config);
     let read = tensors.iter().filter(is_read);
-    read.map(|tensor| tensor_bytes(tensor, precision.quantisation())).sum()
+    read.map(|tensor| tensor_bytes(tensor, precision)).sum()
 }
