@@ -8,6 +8,7 @@ pub(crate) mod dense;
 mod filling;
 pub(crate) mod float_matrix;
 mod fused;
+mod heads;
 mod matrix;
 mod packed;
 mod precision;

@@ -3,12 +3,14 @@
 use half::{bf16, f16};
 
 use super::{Cpu, Products, TILE, ints};
+use crate::jukebox::kernels::rows::{RowFunctions, any};
 
 pub static PORTABLE: Products = Products {
     cpu: Cpu::Portable,
     f32: |rows, tiles, sums| product(rows, tiles, sums, |weight| weight),
     f16: |rows, tiles, sums| product(rows, tiles, sums, f16::to_f32),
     bf16: |rows, tiles, sums| product(rows, tiles, sums, bf16::to_f32),
+    rows: RowFunctions { gelu: any::gelu, norm: any::norm, attend: any::attend, dot: any::dot },
     quantise: ints::quantise,
     q8: ints::q8_portable,
     q4: ints::q4_portable,

@@ -15,6 +15,8 @@ use std::sync::OnceLock;
 
 use half::{bf16, f16};
 
+use super::rows::RowFunctions;
+
 pub use self::ints::{IntRow, IntTile, LINE, Line, Q4_LINES, Q8_LINES, QUAD, QUADS};
 
 #[cfg(test)]
@@ -38,6 +40,7 @@ pub struct Products {
     pub f32: FloatProduct<f32>,
     pub f16: FloatProduct<f16>,
     pub bf16: FloatProduct<bf16>,
+    pub rows: RowFunctions,
     pub quantise: Quantise,
     pub q8: IntProduct,
     pub q4: IntProduct,
@@ -81,6 +84,8 @@ impl Cpu {
             Self::Avx512 => {
                 is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vnni")
                     && Self::Avx2.is_available()
             }

@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 use half::{bf16, f16};
 
 use super::{Cpu, Products, TILE, x86_ints as ints};
+use crate::jukebox::kernels::rows::RowFunctions;
 
 pub static AVX512: Products = Products {
     cpu: Cpu::Avx512,
@@ -13,6 +14,14 @@ pub static AVX512: Products = Products {
     f32: |rows, tiles, sums| unsafe { f32_avx512(rows, tiles, sums) },
     f16: |rows, tiles, sums| unsafe { f16_avx512(rows, tiles, sums) },
     bf16: |rows, tiles, sums| unsafe { bf16_avx512(rows, tiles, sums) },
+    rows: RowFunctions {
+        gelu: |x| unsafe { avx512::gelu(x) },
+        norm: |x, scale, shift, out| unsafe { avx512::norm(x, scale, shift, out) },
+        attend: |q, keys, values, scores, out| unsafe {
+            avx512::attend(q, keys, values, scores, out)
+        },
+        dot: |x, y| unsafe { avx512::dot(x, y) },
+    },
     quantise: |x, quads, scales, sums| unsafe { ints::quantise_avx512(x, quads, scales, sums) },
     q8: |rows, tile, sums| unsafe { ints::q8_avx512(rows, tile, sums) },
     q4: |rows, tile, sums| unsafe { ints::q4_avx512(rows, tile, sums) },
@@ -23,10 +32,56 @@ pub static AVX2: Products = Products {
     f32: |rows, tiles, sums| unsafe { f32_avx2(rows, tiles, sums) },
     f16: |rows, tiles, sums| unsafe { f16_avx2(rows, tiles, sums) },
     bf16: |rows, tiles, sums| unsafe { bf16_avx2(rows, tiles, sums) },
+    rows: RowFunctions {
+        gelu: |x| unsafe { avx2::gelu(x) },
+        norm: |x, scale, shift, out| unsafe { avx2::norm(x, scale, shift, out) },
+        attend: |q, keys, values, scores, out| unsafe {
+            avx2::attend(q, keys, values, scores, out)
+        },
+        dot: |x, y| unsafe { avx2::dot(x, y) },
+    },
     quantise: |x, quads, scales, sums| unsafe { ints::quantise_avx2(x, quads, scales, sums) },
     q8: |rows, tile, sums| unsafe { ints::q8_avx2(rows, tile, sums) },
     q4: |rows, tile, sums| unsafe { ints::q4_avx2(rows, tile, sums) },
 };
+
+/// What is compiled once more, with these features.
+macro_rules! rows {
+    ($name:ident, $features:literal) => {
+        mod $name {
+            use crate::jukebox::kernels::rows::any;
+
+            #[target_feature(enable = $features)]
+            pub fn gelu(x: &mut [f32]) {
+                any::gelu(x);
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn norm(x: &[f32], scale: &[f32], shift: &[f32], out: &mut [f32]) {
+                any::norm(x, scale, shift, out);
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn attend(
+                q: &[f32],
+                keys: &[f32],
+                values: &[f32],
+                scores: &mut [f32],
+                out: &mut [f32],
+            ) {
+                any::attend(q, keys, values, scores, out);
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn dot(x: &[f32], y: &[f32]) -> f32 {
+                any::dot(x, y)
+            }
+        }
+    };
+}
+
+rows!(avx512, "avx512f,avx512bw,avx512vl,avx512dq");
+rows!(avx2, "avx2");
 
 /// How far ahead of the product the weights are asked for, in bytes.
 const AHEAD: usize = 2048;
