@@ -68,7 +68,7 @@ impl<'a> Weights<'a> {
         let bias = self.tensors.get(n_out, "b")?.to_vec1::<f32>()?;
         let name = format!("{}.w", self.tensors.prefix());
         let stored_as = self.matrices.as_ref().map(|matrices| matrices.stored_as(&name));
-        let held_as = stored_as.unwrap_or(Precision::F32).held_as(self.held_as);
+        let held_as = stored_as.unwrap_or(Precision::F32).held_as(self.held_as, n_in);
         let mut matrix = FillingMatrix::new(n_in, bias, held_as);
         match &self.matrices {
             Some(matrices) => {

@@ -13,7 +13,7 @@ impl Pack {
     pub fn memory_bytes(&self, precision: Precision) -> u64 {
         let Manifest { vqvae, priors, .. } = self.manifest();
         let vqvae = vqvae_tensors(&vqvae.config, &vqvae.levels_present);
-        let vqvae = vqvae.iter().map(|tensor| tensor_bytes(tensor, Precision::F32));
+        let vqvae = vqvae.iter().map(|tensor| tensor_bytes(tensor, Precision::F32, Precision::F32));
         let priors = priors.iter().map(|prior| self.bytes_of(prior, precision));
         vqvae.sum::<u64>() + priors.sum::<u64>()
     }
@@ -25,26 +25,28 @@ impl Pack {
     }
 
     fn bytes_of(&self, prior: &PriorEntry, precision: Precision) -> u64 {
-        let file = self.header(&prior.file);
-        let held_as = |tensor: &TensorShape| {
+        let file = self.header(prior);
+        let bytes = |tensor: &TensorShape| {
             let stored_as = file.as_ref().map(|file| file.precision(&tensor.name));
-            stored_as.unwrap_or(Precision::F32).held_as(precision)
+            tensor_bytes(tensor, stored_as.unwrap_or(Precision::F32), precision)
         };
-        let tensors = prior_tensors(&prior.config);
-        tensors.iter().map(|tensor| tensor_bytes(tensor, held_as(tensor))).sum()
+        prior_tensors(&prior.config).iter().map(bytes).sum()
     }
 
-    /// What a file of the pack says of its tensors, if it can be read; loading says why it cannot.
-    fn header(&self, file: &str) -> Option<Checkpoint> {
-        let source = self.is_sealed().then(|| Source::open(&self.dir().join(file)))?.ok()?;
+    /// What the file of a prior says of its tensors, if it can be read; loading says why it cannot.
+    fn header(&self, prior: &PriorEntry) -> Option<Checkpoint> {
+        if let Some(model) = &self.model {
+            return Some(model.prior(prior.config.level)?.checkpoint.clone());
+        }
+        let source = Source::open(&self.dir().join(&prior.file)).ok()?;
         Checkpoint::from_safetensors(source).ok()
     }
 }
 
-/// Memory that one tensor takes in a network that is held as this, in bytes.
-pub fn tensor_bytes(tensor: &TensorShape, held_as: Precision) -> u64 {
+/// Memory that one tensor takes that is stored as one thing and asked for as another, in bytes.
+pub fn tensor_bytes(tensor: &TensorShape, stored_as: Precision, asked: Precision) -> u64 {
     match tensor.as_layer_matrix() {
-        Some([n_in, n_out]) => held_as.n_bytes(n_in, n_out),
+        Some([n_in, n_out]) => stored_as.held_as(asked, n_in).n_bytes(n_in, n_out),
         None => 4 * tensor.n_values(),
     }
 }

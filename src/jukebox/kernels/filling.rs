@@ -23,7 +23,7 @@ pub struct FillingMatrix {
 }
 
 impl FillingMatrix {
-    /// Only whole groups of inputs can be quantised; other matrices are held as floats.
+    /// Held as floats where integers would not have whole groups.
     pub fn new(n_in: usize, bias: Vec<f32>, held_as: Precision) -> Self {
         let tiles = Tiles::new(n_in, bias.len(), held_as);
         let group = match &tiles {

@@ -1,6 +1,6 @@
 //! How the numbers of large matrices are held in memory.
 
-use super::quantised::Quantisation;
+use super::quantised::{GROUP, Quantisation};
 
 /// How the matrices of a transformer's layers are held.
 ///
@@ -32,10 +32,11 @@ impl Precision {
         }
     }
 
-    /// How a matrix is held that is stored as this and asked for as `asked`: what is stored in few bits
-    /// stays as it is, for more bits would not make it better.
-    pub fn held_as(self, asked: Self) -> Self {
+    /// How a matrix of `n_in` inputs is held that is stored as this and asked for as `asked`: what is stored
+    /// in few bits stays as it is, for more bits would not make it better; and integers need whole groups.
+    pub fn held_as(self, asked: Self, n_in: usize) -> Self {
         match (self, asked) {
+            (_, Self::Q8 | Self::Q4) if !n_in.is_multiple_of(GROUP) => self,
             (Self::Q8 | Self::Q4, _) | (Self::F16 | Self::BF16, Self::F32) => self,
             // the one cannot hold the other's numbers, and both take as much
             (Self::F16, Self::BF16) | (Self::BF16, Self::F16) => self,
@@ -52,15 +53,15 @@ impl Precision {
         }
     }
 
-    /// Bytes of a matrix with its scales; integers need whole groups of inputs, and other matrices are floats.
+    /// Bytes of a matrix with its scales.
     pub fn n_bytes(self, n_in: usize, n_out: usize) -> u64 {
         let n_weights = n_in as u64 * n_out as u64;
-        match (self, self.quantisation()) {
-            (_, Some(quantisation)) => {
-                quantisation.n_bytes(n_in, n_out).unwrap_or(size_of::<f32>() as u64 * n_weights)
-            }
-            (Self::F32, _) => size_of::<f32>() as u64 * n_weights,
-            _ => 2 * n_weights,
+        let n_scales = n_in.div_ceil(GROUP) as u64 * n_out as u64;
+        match self {
+            Self::F32 => 4 * n_weights,
+            Self::F16 | Self::BF16 => 2 * n_weights,
+            Self::Q8 => n_weights + 2 * n_scales,
+            Self::Q4 => n_weights / 2 + 2 * n_scales,
         }
     }
 }
@@ -90,8 +91,9 @@ mod tests {
             (Q8, F32, Q8),
             (Q8, Q4, Q8),
         ] {
-            assert_eq!(stored.held_as(asked), held, "{stored:?} asked for as {asked:?}");
+            assert_eq!(stored.held_as(asked, 64), held, "{stored:?} asked for as {asked:?}");
         }
+        assert_eq!(F16.held_as(Q8, 40), F16, "no whole groups");
     }
 
     #[test]
@@ -99,6 +101,5 @@ mod tests {
         let bytes = Precision::ALL.map(|precision| precision.n_bytes(64, 10));
 
         assert_eq!(bytes, [2560, 1280, 1280, 640 + 40, 320 + 40]);
-        assert_eq!(Precision::Q8.n_bytes(33, 10), Precision::F32.n_bytes(33, 10));
     }
 }

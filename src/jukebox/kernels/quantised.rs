@@ -43,14 +43,6 @@ impl Quantisation {
             Self::Q4 => GROUP / 2,
         }
     }
-
-    /// Bytes of a matrix with its scales, if its inputs are whole groups.
-    pub const fn n_bytes(self, n_in: usize, n_out: usize) -> Option<u64> {
-        if !n_in.is_multiple_of(GROUP) {
-            return None;
-        }
-        Some((n_in / GROUP) as u64 * n_out as u64 * (self.group_bytes() as u64 + 2))
-    }
 }
 
 /// [`GROUP`] rows of a matrix, as packs store them.

@@ -99,7 +99,7 @@ impl<T: Float> FloatTiles<T> {
 }
 
 impl Tiles {
-    /// Weights of 0. Only whole groups of inputs can be quantised; others are held as floats.
+    /// Weights of 0; of floats, where integers would not have whole groups.
     pub fn new(n_in: usize, n_out: usize, held_as: Precision) -> Self {
         match held_as.quantisation().filter(|_| n_in.is_multiple_of(GROUP)) {
             Some(format) => Self::Quantised(QuantisedTiles::new(format, n_in, n_out)),

@@ -133,5 +133,5 @@ fn step_bytes(config: &PriorConfig, precision: Precision) -> u64 {
     };
     let tensors = prior_tensors(config);
     let read = tensors.iter().filter(is_read);
-    read.map(|tensor| tensor_bytes(tensor, precision)).sum()
+    read.map(|tensor| tensor_bytes(tensor, Precision::F32, precision)).sum()
 }
