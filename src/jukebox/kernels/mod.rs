@@ -28,6 +28,7 @@ pub use self::matrix::PackedMatrix;
 pub(crate) use self::packed::{Affine, PackedStack, packed_dense, with_numbers};
 pub use self::precision::Precision;
 pub use self::quantised::{GROUP, Group, Quantisation};
+pub(crate) use self::rows::relu;
 
 /// Name of the processor's instructions that products use; `ENCORE_CPU` asks for others.
 pub fn instructions() -> &'static str {

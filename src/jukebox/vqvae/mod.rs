@@ -181,8 +181,10 @@ fn out_of_range(what: &'static str, value: impl ToString, allowed: String) -> Ju
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::jukebox::{Dice, TokenRng};
     use candle_core::DType;
     use candle_nn::VarMap;
+    use std::collections::BTreeMap;
 
     /// Two levels with hops of 4 and 16.
     pub fn tiny() -> VqvaeConfig {
@@ -202,16 +204,20 @@ pub(crate) mod tests {
         }
     }
 
-    /// Random weights, strong enough that every layer is felt in the output.
+    /// Random weights, the same every time, strong enough that every layer is felt in the output.
     pub fn random_vqvae(config: &VqvaeConfig) -> Vqvae {
         let map = VarMap::new();
         let levels: Vec<usize> = (0..config.levels).collect();
         let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
         Vqvae::load(config, &levels, vb.clone()).unwrap();
-        for var in map.all_vars() {
+        let mut dice = TokenRng::new(1);
+        let vars = map.data().lock().unwrap().clone();
+        for (_, var) in vars.into_iter().collect::<BTreeMap<_, _>>() {
             let fan_in = var.elem_count() / var.dim(0).unwrap();
-            let spread = 1.0 / (fan_in as f64).sqrt();
-            var.set(&(var.randn_like(0.0, 1.0).unwrap() * spread).unwrap()).unwrap();
+            let spread = 3.0 / (fan_in as f64).sqrt();
+            let mut number = |_| ((dice.next_uniform() - 0.5) * spread) as f32;
+            let numbers: Vec<f32> = (0..var.elem_count()).map(&mut number).collect();
+            var.set(&Tensor::from_vec(numbers, var.shape(), &Device::Cpu).unwrap()).unwrap();
         }
         Vqvae::load(config, &levels, vb).unwrap()
     }

@@ -12,8 +12,9 @@ pub mod shape;
 
 use encore::engine::model::Model;
 use encore::jukebox::kernels::instructions;
-use encore::jukebox::yardstick::prior_of_noise;
-use encore::jukebox::{Prior, PriorConfig, crew};
+use encore::jukebox::yardstick::{prior_of_noise, vqvae_of_noise};
+use encore::jukebox::{Prior, PriorConfig, Vqvae, crew};
+use encore::pack::checkpoint::released;
 use encore::pack::shapes::{TensorShape, prior_tensors};
 use encore::pack::{Precision, tensor_bytes};
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ use machine::Load;
 
 /// Larger weights are not loaded a second time for candle to run on.
 const MAX_REFERENCE_BYTES: u64 = 8 << 30;
+/// Rate of the released models, in Hz.
+const RELEASED_RATE: f64 = 44_100.0;
 
 pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
     let pack = args.pack.as_deref().map(open::pack).transpose()?;
@@ -57,23 +60,23 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
             return Err(Failure::BadInput("give a pack, or --shape WIDTHxDEPTH".into()));
         }
     }
+    if args.shape.is_some() {
+        spinner.say("measuring the released VQ-VAE's shape");
+        let vqvae = vqvae_of_noise(&released::vqvae())?;
+        add_codings(&vqvae, RELEASED_RATE, &mut facts, &mut lines)?;
+    }
     if let Some(pack) = pack.filter(|_| args.shape.is_none()) {
         let qualities = quality::measure(args, &pack)?;
         lines.extend(qualities.iter().map(quality::Quality::line));
         facts["quality"] = qualities.iter().map(quality::Quality::json).collect();
         spinner.say("measuring a continuation");
         let model = Model::load_as(pack, args.precision)?;
-        let mut codings = Vec::new();
-        for level in model.vqvae.levels_present() {
-            codings.push(networks::coding(&model.vqvae, *level, model.rate())?);
-        }
+        add_codings(&model.vqvae, model.rate(), &mut facts, &mut lines)?;
         let composing = networks::composing(&model)?;
-        lines.extend(codings.iter().map(networks::Coding::line));
         lines.push(format!(
             "first sound after {:.0} ms; the top level's codes {:.2}, with their audio {:.2} times real time",
             composing.first_sound_ms, composing.top_level, composing.end_to_end
         ));
-        facts["vqvae"] = codings.iter().map(networks::Coding::json).collect();
         facts["first_sound_ms"] = composing.first_sound_ms.into();
         facts["end_to_end_x"] = composing.end_to_end.into();
         facts["top_level_x"] = composing.top_level.into();
@@ -95,6 +98,21 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
         instructions()
     ))?;
     decodes.iter().map(Decode::line).chain(lines).try_for_each(|line| print(&line))
+}
+
+/// The speed of each level of a VQ-VAE.
+fn add_codings(
+    vqvae: &Vqvae,
+    rate: f64,
+    facts: &mut Value,
+    lines: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let levels = vqvae.levels_present().iter();
+    let codings = levels.map(|level| networks::coding(vqvae, *level, rate));
+    let codings = codings.collect::<Result<Vec<_>, _>>()?;
+    lines.extend(codings.iter().map(networks::Coding::line));
+    facts["vqvae"] = codings.iter().map(networks::Coding::json).collect();
+    Ok(())
 }
 
 /// Every precision and batch on our kernels, then candle; the speed of prefilling by precision.
