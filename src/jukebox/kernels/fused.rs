@@ -23,6 +23,7 @@ pub struct FusedBackend<'m> {
 }
 
 /// Keys and values of one layer, `[b, heads, slots, c]` each.
+#[derive(Clone)]
 struct Cache {
     slots: Slots,
     heads: usize,
@@ -102,6 +103,15 @@ impl StepBackend for FusedBackend<'_> {
         self.b = b;
         (self.one, self.many) = (Scratch::new(&self.packed.shape, b), Scratch::default());
         Ok(())
+    }
+
+    fn fork<'a>(&self) -> Result<Box<dyn StepBackend + 'a>, JukeboxError>
+    where
+        Self: 'a,
+    {
+        let (packed, b, position) = (self.packed, self.b, self.position);
+        let (one, many) = (Scratch::new(&packed.shape, b), Scratch::default());
+        Ok(Box::new(FusedBackend { packed, b, position, caches: self.caches.clone(), one, many }))
     }
 }
 

@@ -38,6 +38,11 @@ pub trait StepBackend: Send {
 
     /// Makes `b` sequences of the only one, each to go on by itself.
     fn repeat(&mut self, b: usize) -> Result<(), JukeboxError>;
+
+    /// An independent copy, which goes on from the same position to the same numbers.
+    fn fork<'a>(&self) -> Result<Box<dyn StepBackend + 'a>, JukeboxError>
+    where
+        Self: 'a;
 }
 
 /// Who looks on while layers run.
