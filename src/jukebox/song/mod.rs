@@ -9,6 +9,8 @@
 //! written before with a larger length (continue), or a finished top level (upsample).
 
 mod align;
+#[cfg(test)]
+mod exactness;
 mod level;
 mod lyrics;
 mod score;
