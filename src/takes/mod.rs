@@ -15,6 +15,7 @@ mod file;
 pub mod measure;
 pub mod picture;
 mod recipe;
+pub mod seams;
 mod spectrogram;
 pub mod wav;
 
