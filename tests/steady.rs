@@ -1,6 +1,7 @@
 //! A new token allocates nothing, however many takes are written and however they are chosen.
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+use encore::jukebox::song::{ChainSampler, chains};
 use encore::jukebox::yardstick::prior_of_noise;
 use encore::jukebox::{
     Advance, LevelSampler, LevelState, Plan, PriorConfig, Quantisation, SamplerSettings, Song,
@@ -67,4 +68,20 @@ fn a_new_token_allocates_nothing() {
             assert_eq!(n_steady, N_NEW - 2 * N_WINDOWS, "all but the first and last of windows");
         }
     }
+}
+
+#[test]
+fn a_new_token_of_several_chains_allocates_nothing() {
+    let prior = prior_of_noise(&config(), Some(Quantisation::Q8), false).unwrap();
+    let settings = SamplerSettings { temperature: 0.9, top_k: None, top_p: Some(0.8) };
+    let cut = chains(0, 300, WINDOW, 1, 3);
+    let states = (0..3).map(|seed| LevelState::new(Vec::new(), TokenRng::new(seed))).collect();
+    let mut sampler = ChainSampler::new(&prior, Song::default(), cut, settings, states, 3).unwrap();
+
+    (0..2).for_each(|_| assert!(sampler.advance().unwrap())); // windows are opened, and the first token
+    for _ in 1..WINDOW {
+        assert!(assert_no_alloc(|| sampler.advance()).unwrap());
+    }
+
+    assert_eq!(sampler.n_tokens().0, 3 * WINDOW);
 }
