@@ -265,6 +265,17 @@ fn the_reference_is_there_only_for_who_asked_for_it() {
 }
 
 #[test]
+fn a_window_takes_the_memory_that_its_attention_looks_at_again() {
+    let of_order = |attn_order| {
+        let config = PriorConfig { attn_order, depth: 3, ..tiny() };
+        random_prior(&config).window_bytes() / size_of::<f32>() - 24 * 20 // what tokens are told
+    };
+
+    assert_eq!(of_order(0), 3 * 2 * 24 * 10); // 24 positions, keys and values of 10 numbers
+    assert_eq!(of_order(2), (4 + 24 + 2 * 4) * 2 * 10); // a block, columns, and two blocks of 4
+}
+
+#[test]
 fn networks_can_move_to_another_thread() {
     fn assert_send<T: Send>() {}
     assert_send::<Prior>();
