@@ -4,21 +4,20 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use encore::takes::{Take, Windows, read_levels, wav};
-use serde_json::Value;
+use encore::takes::{Take, read_levels, wav};
 
 use crate::singer::{self, FINER_WINDOW, HOPS, Kind};
 use crate::{Desk, text};
 
 /// A desk with a pack of two levels in `singer` and words in `words.txt`.
-fn desk() -> Desk {
+pub fn desk() -> Desk {
     let desk = Desk::new();
     singer::write(&desk.path("singer"), Kind::SingleSequence);
     fs::write(desk.path("words.txt"), "La la\nÇa va").unwrap();
     desk
 }
 
-const TOLD: &str = "--pack singer --artist ada --lyrics words.txt";
+pub const TOLD: &str = "--pack singer --artist ada --lyrics words.txt";
 
 #[test]
 fn a_take_can_be_written_down_to_the_bottom() {
@@ -180,135 +179,15 @@ fn what_cannot_be_upsampled_is_refused_in_one_sentence() {
     assert!(flat.contains("no level below its top"), "{flat}");
 }
 
-#[test]
-fn windows_that_are_written_at_once_give_as_long_a_song_and_say_how_their_joints_sound() {
-    let desk = desk();
-    desk.json(&format!("continue track.wav {TOLD} --seconds 2 --out takes"));
-    let line = "upsample takes/take-1.safetensors --pack singer --artist ada";
-
-    let exact = desk.json(&format!("{line} --out exact"));
-    let parallel = desk.json(&format!("{line} --windows parallel --out parallel"));
-    let said = desk.encore(&format!("{line} --windows parallel --out again"));
-
-    let name = "take-1-level-0.safetensors";
-    let codes = |folder: &str| read_levels(&desk.path(&format!("{folder}/{name}"))).unwrap();
-    assert_eq!(codes("parallel")[&0].len(), codes("exact")[&0].len());
-    assert_ne!(codes("parallel")[&0], codes("exact")[&0]);
-    for ending in ["wav", "safetensors", "json", "png"] {
-        let bytes = |folder: &str| desk.bytes(&format!("{folder}/take-1-level-0.{ending}"));
-        assert!(bytes("parallel") == bytes("again"), "{ending}");
-    }
-
-    let seams = &parallel["finer"]["seams"]["0"];
-    assert_eq!(parallel["finer"]["windows"], "parallel");
-    assert_eq!(seams["joints"]["n_seams"], 7, "eight chains have seven joints: {seams}");
-    for name in ["level_step_db", "level_step_db_elsewhere", "flux_z", "highest_flux_z"] {
-        for kind in ["joints", "handovers"] {
-            assert!(seams[kind][name].is_f64(), "{kind} {name}: {seams}");
-        }
-    }
-    assert_eq!(exact["finer"]["windows"], "exact");
-    assert!(exact["finer"]["seams"]["0"]["joints"].is_null());
-    assert!(exact["finer"]["seams"]["0"]["handovers"]["n_seams"].as_u64() > Some(100));
-    let recipe: Value =
-        serde_json::from_slice(&desk.bytes("parallel/take-1-level-0.json")).unwrap();
-    assert_eq!(recipe["finer"], parallel["finer"]);
-    let said = text(&said.stdout);
-    assert!(said.starts_with("level 0: 7 joints, the level steps by "), "{said}");
-}
-
-#[test]
-fn windows_that_are_written_at_once_go_on_after_the_prime() {
-    let desk = desk();
-    let line = format!("continue track.wav {TOLD} --seconds 1 --until bottom");
-
-    let result = desk.json(&format!("{line} --windows parallel --out parallel"));
-    desk.json(&format!("{line} --out exact"));
-
-    let take = |folder: &str| {
-        let path = |ending: &str| desk.path(&format!("{folder}/take-1.{ending}"));
-        Take::read(&path("safetensors"), &path("json")).unwrap()
-    };
-    let (parallel, exact) = (take("parallel"), take("exact"));
-    assert_eq!(parallel.codes[&1], exact.codes[&1], "the coarsest level has but one way");
-    assert_eq!(parallel.codes[&0].len(), exact.codes[&0].len());
-    assert_eq!(parallel.codes[&0][..128 / HOPS[0]], exact.codes[&0][..128 / HOPS[0]]);
-    assert_eq!(parallel.recipe.finer.unwrap().windows, Windows::Parallel);
-    assert_eq!(result["takes"][0]["finer"]["seams"]["0"]["joints"]["n_seams"], 7);
-}
-
-#[test]
-fn a_song_of_one_window_has_no_joint() {
-    let desk = desk();
-    let codes = [(1, vec![3; FINER_WINDOW / 2])].into();
-    encore::takes::write_codes(&desk.path("short.safetensors"), &codes).unwrap();
-    let line = "upsample short.safetensors --pack singer --artist ada --windows parallel --out o";
-
-    let result = desk.json(line);
-
-    assert_eq!(result["tokens"], FINER_WINDOW);
-    assert!(result["finer"]["seams"]["0"]["joints"].is_null());
-}
-
-#[test]
-fn windows_that_are_written_at_once_and_killed_end_with_the_same_bytes() {
-    let desk = desk();
-    desk.json(&format!("continue track.wav {TOLD} --seconds 20 --out takes"));
-    let line = "upsample takes/take-1.safetensors --pack singer --artist ada --windows parallel";
-    desk.json(&format!("{line} --out whole"));
-
-    let child = start(&desk, &format!("{line} --out cut"));
-    kill_once(child, || desk.path("cut/take-1-level-0.progress").exists());
-    let output = desk.encore(&format!("{line} --out cut"));
-
-    let said = text(&output.stderr);
-    assert!(said.starts_with("note: going on from") && said.contains("of level 0"), "{said}");
-    for ending in ["wav", "safetensors", "json", "png"] {
-        let name = format!("take-1-level-0.{ending}");
-        assert!(
-            desk.bytes(&format!("cut/{name}")) == desk.bytes(&format!("whole/{name}")),
-            "{name}"
-        );
-    }
-    assert_eq!(fs::read_dir(desk.path("cut")).unwrap().count(), 4, "and nothing else is left");
-}
-
-#[test]
-fn what_was_kept_of_one_way_is_not_gone_on_with_in_another() {
-    let desk = desk();
-    desk.json(&format!("continue track.wav {TOLD} --seconds 20 --out takes"));
-    let line = "upsample takes/take-1.safetensors --pack singer --artist ada --out o";
-    let child = start(&desk, line);
-    kill_once(child, || desk.path("o/take-1-level-0.progress").exists());
-
-    let output = desk.encore(&format!("{line} --windows parallel"));
-
-    let said = text(&output.stderr);
-    assert!(said.contains("take-1-level-0.progress\" is of another request"), "{said}");
-}
-
-#[test]
-fn a_way_that_is_none_is_refused() {
-    let desk = desk();
-
-    let upsample = desk.refusal("upsample c.safetensors --pack singer --windows sideways --out o");
-    let line = format!("continue track.wav {TOLD} --seconds 1 --windows sideways --out o");
-    let takes = desk.refusal(&line);
-
-    for said in [upsample, takes] {
-        assert!(said.contains("sideways") && said.contains("not exact or parallel"), "{said}");
-    }
-}
-
 /// Starts a command that is going to be killed.
-fn start(desk: &Desk, line: &str) -> Child {
+pub fn start(desk: &Desk, line: &str) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_encore"));
     command.current_dir(desk.path(".")).args(line.split_whitespace());
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Kills it at once when something has happened, which must be before it ends by itself.
-fn kill_once(mut child: Child, mut happened: impl FnMut() -> bool) {
+pub fn kill_once(mut child: Child, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !happened() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");

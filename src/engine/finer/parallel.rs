@@ -56,7 +56,7 @@ pub fn write(
     let Some(first) = chains.first().map(|chain| chain.starts[0]) else {
         return Ok(Joined { codes: prime, ..Joined::default() });
     };
-    let states = states(&chains, &prime, saved, |chain_idx| {
+    let states = states(&chains, n_ctx, &prime, saved, |chain_idx| {
         TokenRng::of_stream(seed, stream(pack, prior) | (chain_idx as u64 + 1) << 32)
     });
     let mut sampler = ChainSampler::new(prior, song, chains.clone(), SAMPLER, states, n_at_once)?;
@@ -89,11 +89,15 @@ pub fn write(
 /// Where the chains begin: what was saved of all of them, or what each knows of the prime.
 fn states(
     chains: &[Chain],
+    n_ctx: usize,
     prime: &[u32],
     saved: Vec<LevelState>,
     dice: impl Fn(usize) -> TokenRng,
 ) -> Vec<LevelState> {
-    let known = |chain: &Chain| &prime[chain.starts[0].min(prime.len())..];
+    let known = |chain: &Chain| {
+        let within = |token: usize| token.min(prime.len());
+        &prime[within(chain.starts[0])..within(chain.end(0, n_ctx))]
+    };
     let begun = chains
         .iter()
         .enumerate()
@@ -133,13 +137,13 @@ mod tests {
     fn what_was_saved_of_another_prime_is_begun_anew() {
         let chains = chains(3, 128, 64, 4, 3);
         let dice = |idx| TokenRng::new(idx as u64);
-        let begun = states(&chains, &[1, 2, 3], Vec::new(), dice);
+        let begun = states(&chains, 64, &[1, 2, 3], Vec::new(), dice);
         let mut written = begun.clone();
         written[0].codes.push(7);
 
-        assert_eq!(states(&chains, &[1, 2, 3], written.clone(), dice), written);
-        assert_eq!(states(&chains, &[1, 2, 3], written[..1].to_vec(), dice), begun);
-        assert_eq!(states(&chains, &[1, 2, 4], written, dice)[0].codes, [1, 2, 4]);
+        assert_eq!(states(&chains, 64, &[1, 2, 3], written.clone(), dice), written);
+        assert_eq!(states(&chains, 64, &[1, 2, 3], written[..1].to_vec(), dice), begun);
+        assert_eq!(states(&chains, 64, &[1, 2, 4], written, dice)[0].codes, [1, 2, 4]);
         assert_eq!(begun[0].codes, [1, 2, 3]);
         assert!(begun[1].codes.is_empty());
     }
