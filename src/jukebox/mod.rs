@@ -24,7 +24,7 @@ pub use config::{
     PriorConfig, VqvaeConfig,
 };
 pub use prior::{Conditioning, Decoder, LabelRow, Prior};
-pub use sample::{Dice, SamplerSettings, TokenRng};
+pub use sample::{Chooser, Dice, SamplerSettings, TokenRng};
 pub use song::{Advance, LevelSampler, LevelState, Plan, Song, Window};
 pub use vqvae::Vqvae;
 pub use weights::{Precision, Quantisation, Weights};

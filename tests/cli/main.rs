@@ -7,6 +7,7 @@ mod checkpoints;
 mod common;
 mod convert;
 mod finer;
+mod parallel;
 #[path = "../common/pickles.rs"]
 mod pickles;
 mod refusals;

@@ -1,5 +1,6 @@
 //! `encore continue`: the main job, from a track to takes on disk.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use encore::engine::finer;
@@ -8,7 +9,7 @@ use encore::engine::pieces::Pieces;
 use encore::engine::session::{Request, compose};
 use encore::jukebox::Vqvae;
 use encore::lyrics::Cleaned;
-use encore::takes::{Levels, PackId, Prime, Recipe, SamplerRecipe};
+use encore::takes::{FinerRecipe, Levels, PackId, Prime, Recipe, SamplerRecipe};
 use encore::units::{frames_from_seconds, tokens_from_frames};
 use serde_json::json;
 
@@ -50,8 +51,16 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
     drop(prior); // makes room for those of the finer levels
     if let Some(&finest) = levels.last() {
         let total_seconds = request.total_seconds.unwrap_or_default();
-        let precision = args.load.precision;
-        finer_levels::write(&pack, precision, &vqvae, &levels, &told, total_seconds, &mut songs)?;
+        let job = finer_levels::Job {
+            pack: &pack,
+            precision: args.load.precision,
+            vqvae: &vqvae,
+            levels: &levels,
+            windows: args.windows,
+            told: &told,
+            total_seconds,
+        };
+        job.write(&mut songs)?;
         let n_new = frames_from_seconds(args.seconds, f64::from(pack.sample_rate()));
         for (song, (_, sound)) in songs.iter_mut().zip(&mut finished) {
             for (level, codes) in &mut song.codes {
@@ -156,6 +165,7 @@ impl Composed {
                 prime: request.prime.clone(),
                 seed,
                 codes: Levels::from([(level, codes)]),
+                seams: BTreeMap::new(),
                 progress,
             };
             self.takes.push((number, song, (recipe, sound)));
@@ -184,7 +194,7 @@ fn tell(
     if let Some(lyrics) = lyrics {
         print(&sheet(lyrics))?;
     }
-    takes.iter().try_for_each(|take| print(&take.line()))?;
+    takes.iter().try_for_each(|take| take.lines().iter().try_for_each(|line| print(line)))?;
     let speed = format!("composed at {realtime_factor:.2} times real time");
     print(&match first_frame_ms {
         Some(ms) => format!("first sound after {ms:.0} ms, {speed}"),
@@ -236,6 +246,7 @@ fn recipe(
         lyrics: told.lyrics.clone(),
         level: model.level(),
         finest_level: levels.last().copied().unwrap_or(model.level()),
+        finer: (!levels.is_empty()).then(|| FinerRecipe::new(args.windows)),
         length_seconds: request.length_seconds,
         total_seconds: request.total_seconds.unwrap_or(recommended),
     }

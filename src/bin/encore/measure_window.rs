@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::Instant;
 
-use encore::jukebox::sample::choose;
+use encore::jukebox::sample::Chooser;
 use encore::jukebox::{Dice, LabelRow, PriorConfig, SamplerSettings, TokenRng};
 use serde_json::json;
 
@@ -34,10 +34,11 @@ pub fn run(args: &MeasureWindowArgs) -> Result<(), Failure> {
     let lyrics_seconds = begun.elapsed().as_secs_f64();
 
     let n_tokens = args.tokens.unwrap_or(config.n_ctx).min(config.n_ctx);
-    let (mut dice, settings) = (TokenRng::new(0), SamplerSettings::default());
+    let mut dice = TokenRng::new(0);
+    let mut chooser = Chooser::new(SamplerSettings::default())?;
     let begun = Instant::now();
     for _ in 0..n_tokens {
-        let symbol = choose(decoder.logits()?, &settings, dice.next_uniform())?;
+        let symbol = chooser.choose(decoder.logits()?, dice.next_uniform())?;
         decoder.push(&[symbol])?;
     }
     let seconds = begun.elapsed().as_secs_f64();

@@ -1,9 +1,12 @@
 //! `encore upsample`: the finer levels of codes that are there.
 
+use std::collections::BTreeMap;
+
 use encore::engine::finer;
 use encore::pack::Pack;
 use encore::takes::{
-    CodesId, Levels, PackId, Recipe, SamplerRecipe, measure, picture, read_levels, wav, write_codes,
+    CodesId, FinerRecipe, Levels, PackId, Recipe, SamplerRecipe, measure, picture, read_levels,
+    wav, write_codes,
 };
 use encore::units::seconds_from_frames;
 use serde_json::json;
@@ -40,16 +43,28 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
         prime: Vec::new(),
         seed: args.seed,
         codes: Levels::from([(from, upper)]),
+        seams: BTreeMap::new(),
         progress: Progress::open(path("progress"), &recipe)?,
     }];
-    let precision = args.load.precision;
-    finer_levels::write(&pack, precision, &vqvae, &levels, &told, total_seconds, &mut songs)?;
+    let (precision, windows) = (args.load.precision, args.windows);
+    let job = finer_levels::Job {
+        pack: &pack,
+        precision,
+        vqvae: &vqvae,
+        levels: &levels,
+        windows,
+        told: &told,
+        total_seconds,
+    };
+    job.write(&mut songs)?;
 
     let [song] = songs;
     let codes = song.codes.get(&finest).map_or(&[][..], Vec::as_slice);
     let spinner = Spinner::new("decoding");
     let audio = vqvae.decode(codes, finest)?;
     drop(spinner);
+    let seams = song.heard_seams(&audio, f64::from(pack.sample_rate()));
+    let recipe = Recipe { finer: Some(FinerRecipe { windows, seams }), ..recipe };
     wav::write(&path("wav"), &audio, pack.sample_rate())?;
     write_codes(&path("safetensors"), &song.codes)?;
     recipe.write(&path("json"))?;
@@ -69,8 +84,10 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
             "seconds": seconds,
             "peak": peak,
             "rms_db": measure::rms_db(&audio),
+            "finer": recipe.finer,
         }));
     }
+    finer_levels::seam_lines(recipe.finer.as_ref()).iter().try_for_each(|line| print(line))?;
     print(&format!("{}: {seconds:.2} s at level {finest}, peak {peak:.3}", wav.display()))
 }
 
@@ -122,6 +139,7 @@ fn recipe(
         lyrics: told.lyrics.clone(),
         level,
         finest_level,
+        finer: Some(FinerRecipe::new(args.windows)),
         length_seconds,
         total_seconds,
     })

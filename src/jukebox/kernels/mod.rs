@@ -22,6 +22,7 @@ use super::JukeboxError;
 use super::prior::layer::Layer;
 use crate::jukebox::config::StackShape;
 
+pub(crate) use self::cache::Slots;
 pub(crate) use self::filling::FillingMatrix;
 pub use self::filling::Rows;
 pub use self::matrix::PackedMatrix;
@@ -49,6 +50,11 @@ pub trait StepBackend: Send {
 
     /// Makes `b` sequences of the only one, each to go on by itself.
     fn repeat(&mut self, b: usize) -> Result<(), JukeboxError>;
+
+    /// An independent copy, which goes on from the same position to the same numbers.
+    fn fork<'a>(&self) -> Result<Box<dyn StepBackend + 'a>, JukeboxError>
+    where
+        Self: 'a;
 }
 
 /// Who looks on while layers run.

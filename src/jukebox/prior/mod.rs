@@ -98,10 +98,11 @@ impl Prior {
         &self.config
     }
 
-    /// Memory for what a window remembers at most: keys and values of every layer, in bytes.
+    /// Memory of a window while it is written: keys and values of every layer, as far as it looks at them
+    /// again, and what each token is told, in bytes.
     pub fn window_bytes(&self) -> usize {
-        let shape = self.transformer.shape();
-        2 * size_of::<f32>() * shape.depth * shape.n_positions * shape.attn_width()
+        let n_remembered = 2 * self.transformer.n_slots() * self.transformer.shape().attn_width();
+        size_of::<f32>() * (n_remembered + self.config.n_ctx * self.config.width)
     }
 
     /// What reads the lyrics, where that is a network of its own.

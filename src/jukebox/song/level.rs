@@ -6,10 +6,10 @@ use super::told::{Song, Told};
 use super::windows::{Plan, Window};
 use crate::jukebox::JukeboxError;
 use crate::jukebox::prior::{Decoder, Prior};
-use crate::jukebox::sample::{Dice, SamplerSettings, TokenRng, choose};
+use crate::jukebox::sample::{Chooser, Dice, SamplerSettings, TokenRng};
 
 /// Tokens of a prefill that are taken in one call.
-const PREFILL_CHUNK: usize = 96;
+pub(super) const PREFILL_CHUNK: usize = 96;
 
 /// What one call of [`LevelSampler::advance`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +54,11 @@ impl<D> LevelState<D> {
 pub struct LevelSampler<'m, D = TokenRng> {
     prior: &'m Prior,
     song: Song,
-    settings: SamplerSettings,
+    chooser: Chooser,
     takes: Vec<Take<D>>,
     windows: std::vec::IntoIter<Window>,
     writing: Option<Writing<'m>>,
+    symbols: Vec<u32>, // room for one of each take
 }
 
 /// One take on its way.
@@ -102,7 +103,7 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         settings: SamplerSettings,
         states: Vec<LevelState<D>>,
     ) -> Result<Self, JukeboxError> {
-        settings.check()?;
+        let chooser = Chooser::new(settings)?;
         let Some(LevelState { n_prime, n_windows, .. }) = states.first() else {
             return Err(JukeboxError::range("the number of takes", 0, "at least 1"));
         };
@@ -129,11 +130,16 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
             dice: state.dice.clone(),
             finished: state,
         };
-        let (takes, windows) = (states.into_iter().map(take).collect(), windows.into_iter());
-        Ok(Self { prior, song, settings, takes, windows, writing: None })
+        let takes: Vec<_> = states.into_iter().map(take).collect();
+        let (windows, symbols) = (windows.into_iter(), Vec::with_capacity(takes.len()));
+        Ok(Self { prior, song, chooser, takes, windows, writing: None, symbols })
     }
 
     /// A bounded piece of work: opening a window, a chunk of known tokens, or one new token of each take.
+    /// A new token allocates nothing, unless it is the first or the last of its window.
+    ///
+    /// # Errors
+    /// When the model's numbers cannot be sampled from.
     pub fn advance(&mut self) -> Result<Advance, JukeboxError> {
         let Some(Writing { window, decoder, n_common, .. }) = &mut self.writing else {
             return self.open_window();
@@ -156,16 +162,14 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
                 .prefill(&takes.map(|take| take.codes[first..last].to_vec()).collect::<Vec<_>>())?;
             return Ok(Advance::Prefilled { n_done: n_lyrics + last - window.start, n_total });
         }
-        let logits = decoder.logits()?;
-        let mut symbols = Vec::with_capacity(self.takes.len());
-        for (take, logits) in
-            self.takes.iter_mut().zip(logits.chunks_exact(self.prior.config().n_symbols()))
-        {
-            symbols.push(choose(logits, &self.settings, take.dice.next_uniform())?);
+        let logits = decoder.logits()?.chunks_exact(self.prior.config().n_symbols());
+        self.symbols.clear();
+        for (take, logits) in self.takes.iter_mut().zip(logits) {
+            self.symbols.push(self.chooser.choose(logits, take.dice.next_uniform())?);
         }
-        decoder.push(&symbols)?;
-        for (take, symbol) in self.takes.iter_mut().zip(symbols) {
-            take.codes.push(self.prior.config().code_of(symbol));
+        decoder.push(&self.symbols)?;
+        for (take, symbol) in self.takes.iter_mut().zip(&self.symbols) {
+            take.codes.push(self.prior.config().code_of(*symbol));
         }
         if window.n_tokens <= n_old + 1 {
             self.finish_window();
@@ -207,6 +211,9 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         let first = &self.takes[0].codes[window.start..];
         let is_common = self.takes.iter().all(|take| &take.codes[window.start..] == first);
         let n_common = if is_common { first.len() } else { 0 };
+        for Take { codes, .. } in &mut self.takes {
+            codes.reserve(window.start + window.n_tokens - codes.len());
+        }
         self.writing = Some(Writing { window, told, decoder, n_common });
         Ok(Advance::Opened(window))
     }

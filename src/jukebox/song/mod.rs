@@ -7,8 +7,15 @@
 //! that hears the finished codes of the level above. What is there before it begins makes the
 //! mode: nothing (ancestral), the codes of a prompt at every level (primed), everything that was
 //! written before with a larger length (continue), or a finished top level (upsample).
+//!
+//! Where the codes above have decided the music, a level can also be written in several [`chains`] of windows
+//! at once, with a [`ChainSampler`], which whoever asks for it joins.
 
 mod align;
+mod chains;
+mod columns;
+#[cfg(test)]
+mod exactness;
 mod level;
 mod lyrics;
 mod score;
@@ -16,6 +23,8 @@ mod told;
 mod windows;
 
 pub use self::align::{Alignment, align};
+pub use self::chains::{Chain, chains};
+pub use self::columns::ChainSampler;
 pub use self::level::{Advance, LevelSampler, LevelState};
 pub use self::lyrics::{LyricWindow, midpoint};
 pub use self::score::score;

@@ -2,6 +2,7 @@
 
 use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
+use encore::takes::Windows;
 
 use super::song::Until;
 use crate::bench::shape::PriorShape;
@@ -72,6 +73,14 @@ pub fn prior_shape(text: &str) -> Result<PriorShape, String> {
             && (1..=256).contains(&shape.depth)
     };
     sizes.filter(sound).ok_or("not WIDTHxDEPTH, such as 2048x72; widths are multiples of 16".into())
+}
+
+pub fn windows(text: &str) -> Result<Windows, String> {
+    match text {
+        "exact" => Ok(Windows::Exact),
+        "parallel" => Ok(Windows::Parallel),
+        _ => Err("not exact or parallel".into()),
+    }
 }
 
 pub fn until(text: &str) -> Result<Until, String> {
