@@ -123,7 +123,7 @@ fn the_encoders_reach_is_no_longer_than_it_has_to_be() {
             let tokens = [0, 1, 1 + before + after, 2 + before + after];
             for (token, is_felt) in tokens.into_iter().zip(&mut is_felt) {
                 let mut other = sound.clone();
-                other[token * hop..(token + 1) * hop].iter_mut().for_each(|s| *s = -9.0 * *s);
+                other[token * hop..(token + 1) * hop].iter_mut().for_each(|s| *s *= -9.0);
                 *is_felt |= vectors(&other) != unchanged;
             }
         }
