@@ -172,3 +172,84 @@ impl Ear {
         Ok(model.vqvae.encode_span(&audio, before..before + n_tokens, model.level())?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use super::*;
+    use crate::{
+        link::{self, AudioEnds, Mark},
+        pack::Pack,
+    };
+
+    const RATE: f64 = 48_000.0;
+
+    fn model() -> Model {
+        let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/starter");
+        Model::load(Pack::open(&starter).unwrap()).unwrap()
+    }
+
+    /// A seat that hears from song frame -777 on.
+    fn seat() -> (Seat, AudioEnds) {
+        let seat = Seat::new(Box::new(|| ()), Arc::default());
+        let (mut audio, engine) = link::open(RATE);
+        seat.attach(engine);
+        assert!(audio.capture.mark(Mark::Span { at: 0, song_frame: -777 }));
+        (seat, audio)
+    }
+
+    /// A tenth of a second more is heard.
+    fn hear(seat: &Seat, audio: &mut AudioEnds, loudness: f32) {
+        let at = audio.capture.n_written();
+        let sample = |i: u64| (i as f32 * 0.031).sin() * (i as f32 * 0.00013).cos() * loudness;
+        let block: Vec<f32> = (at..at + 4_800).map(sample).collect();
+        assert_eq!(audio.capture.write(&block, &block), block.len());
+        seat.listen();
+    }
+
+    #[test]
+    fn codes_that_were_computed_ahead_are_those_of_the_whole() {
+        let (model, (seat, mut audio), mut ear) = (model(), seat(), Ear::default());
+        for _ in 0..34 {
+            hear(&seat, &mut audio, 0.5);
+            while ear.follow(&model, &seat, WORTH_TOKENS).unwrap() {}
+        }
+        let hearing = seat.hearing().unwrap();
+
+        for end in [hearing.end, hearing.end - 10_001] {
+            let last = ear.grid(&model, RATE).unwrap().token_at(end);
+            let tokens = last - 800..last;
+            let heard = seat.heard(hearing.run, end - 150_000..end).unwrap();
+            assert!(ear.known(hearing.run, tokens.clone()).len() > 500);
+
+            let ahead = ear.codes(&model, RATE, hearing.run, &heard, tokens.clone()).unwrap();
+
+            let mut deaf = Ear::default();
+            let whole = deaf.codes(&model, RATE, hearing.run, &heard, tokens).unwrap();
+            assert_eq!(ahead, whole);
+        }
+    }
+
+    #[test]
+    fn silence_is_not_listened_to_until_it_ends() {
+        let (model, (seat, mut audio), mut ear) = (model(), seat(), Ear::default());
+
+        (0..20).for_each(|_| hear(&seat, &mut audio, 0.0));
+        assert!(!ear.follow(&model, &seat, WORTH_TOKENS).unwrap());
+        hear(&seat, &mut audio, 0.5);
+
+        assert!(ear.follow(&model, &seat, WORTH_TOKENS).unwrap());
+    }
+
+    #[test]
+    fn a_sample_that_is_no_number_is_named_with_its_place() {
+        let (model, mut ear) = (model(), Ear::default());
+        let mut heard = Stretch { start: 0, frames: vec![0.1; 48_000] };
+        heard.frames[24_000] = f32::NAN;
+
+        let refused = ear.codes(&model, RATE, (1, 0), &heard, 0..100).unwrap_err();
+
+        assert!(refused.to_string().contains("0.500 s in"), "{refused}");
+    }
+}
