@@ -129,7 +129,7 @@ fn a_song_that_stops_before_the_bar_is_continued_from_what_is_there() {
     host.roll_until_armed();
 
     host.rest();
-    host.wait_until_idle();
+    host.wait_until_whole();
 
     let seam = host.seam();
     assert_eq!(seam, 4 * BAR);
@@ -167,7 +167,7 @@ fn a_take_that_comes_late_comes_at_its_place_and_says_so() {
     let seam = host.seam();
     host.roll((seam - host.at()) as usize + 20_000); // far faster than anything can be composed
     let late = host.at();
-    host.wait_until_idle();
+    host.wait_until_whole();
     host.roll(100_000);
 
     assert_eq!(host.out[..late as usize], host.input[..late as usize]);
@@ -189,7 +189,7 @@ fn without_a_transport_a_take_comes_at_once() {
 
     host.audio.ask_continue(at_the_bar());
     host.roll(512);
-    host.wait_until_idle();
+    host.wait_until_whole();
 
     assert_eq!(host.seam(), 60_000);
     assert!(!matches!(host.instance.status().phase, Phase::Armed(_)));

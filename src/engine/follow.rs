@@ -78,7 +78,12 @@ pub fn follow<'m>(
         if told.is_none_or(|told| told.elapsed() > TOLD_ROUND) {
             told = Some(Instant::now());
             let armed = Armed { frame: target.frame, bar: target.bar, seconds_left };
-            job.seat.publish(|status| status.phase = Phase::Armed(armed));
+            let ticket = &job.ticket;
+            job.seat.publish(|status| {
+                if !ticket.is_stopped() {
+                    status.phase = Phase::Armed(armed); // else a newer word may be on show
+                }
+            });
         }
         if ahead.is_none() {
             ahead = start(model, job, target.prime_end, target.n_unplayed)?;

@@ -1,8 +1,9 @@
 //! The background side: one engine per process, shared by all instances of the plugin.
 //!
 //! Two threads of ours and a small pool live as long as any instance does and are joined when the last one
-//! goes: the *keeper* listens to what the audio threads captured, the *worker* composes. The audio thread
-//! and the editor never wait for either.
+//! goes: the *keeper* listens to what the audio threads captured, the *worker* composes. While there is
+//! nothing to compose, the worker turns what is heard into codes ahead of time. The audio thread and the
+//! editor never wait for either.
 
 mod ear;
 mod error;

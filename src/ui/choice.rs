@@ -2,10 +2,12 @@
 
 use egui::{Align2, Button, Popup, RichText, Role, Ui, WidgetInfo, vec2};
 
-use super::{Wish, theme, touch};
+use super::{Wish, picker::paint_chevron, theme, touch};
 use crate::params::{Kind, ParamId, Values};
 
-const WIDTH: f32 = 92.0;
+const WIDTH: f32 = 100.0;
+/// From the edge to the text.
+const INDENT: f32 = 10.0;
 
 /// Draws the name of `id` above what is chosen; a click opens the list.
 pub fn choice_ui(ui: &mut Ui, id: ParamId, values: &Values) -> Vec<Wish> {
@@ -23,10 +25,11 @@ pub fn choice_ui(ui: &mut Ui, id: ParamId, values: &Values) -> Vec<Wish> {
     let (top, bottom) = response.rect.split_top_bottom_at_fraction(0.5);
     let painter = ui.painter();
     let small = theme::font(theme::SMALL - 0.5);
-    let at = top.center() + vec2(0.0, 2.5);
-    painter.text(at, Align2::CENTER_CENTER, param.name, small, theme::TEXT_WEAK);
-    let at = bottom.center() - vec2(0.0, 3.0);
-    painter.text(at, Align2::CENTER_CENTER, name, theme::font(theme::BODY), theme::TEXT);
+    let at = top.left_center() + vec2(INDENT, 2.5);
+    painter.text(at, Align2::LEFT_CENTER, param.name, small, theme::TEXT_WEAK);
+    let at = bottom.left_center() + vec2(INDENT, -3.0);
+    painter.text(at, Align2::LEFT_CENTER, name, theme::font(theme::BODY), theme::TEXT);
+    paint_chevron(ui, response.rect.right_center() + vec2(-13.0, 2.5));
     if response.has_focus() {
         let around = response.rect.expand(2.0);
         painter.rect_stroke(around, 9.0, theme::focus_stroke(), egui::StrokeKind::Outside);

@@ -166,7 +166,6 @@ impl Host {
 
     /// The clock stands still until nothing is done any more.
     pub fn wait_until_idle(&self) {
-        std::thread::sleep(Duration::from_millis(100)); // what was asked for has been heard by then
         self.wait_until(|host| host.instance.status().phase == Phase::Idle);
     }
 
