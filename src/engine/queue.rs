@@ -97,15 +97,16 @@ impl Queue {
 
     /// Waits a little, less if there is something new; true if something waits that could be done now.
     pub fn rest(&self, longest: Duration) -> bool {
-        let mut inner = self.inner.lock();
-        if !inner.is_closed && inner.waiting.is_empty() {
-            self.wake.wait_for(&mut inner, longest);
-        }
         let is_ready = |work: &Work| match work {
             Work::Compose(job) => job.place.armed.is_none() && !job.ticket.is_stopped(),
             Work::LoadModel | Work::Listen => true,
         };
-        inner.is_closed || inner.waiting.iter().any(is_ready)
+        let is_wanted = |inner: &Inner| inner.is_closed || inner.waiting.iter().any(is_ready);
+        let mut inner = self.inner.lock();
+        if !is_wanted(&inner) {
+            self.wake.wait_for(&mut inner, longest);
+        }
+        is_wanted(&inner)
     }
 
     /// Drops everything that waits, and lets nobody wait any more.

@@ -246,9 +246,6 @@ impl Listener for Stream {
     }
 
     fn progress(&mut self, progress: &Progress) {
-        if self.stopped() {
-            return; // a newer request may be on show
-        }
         self.done = (Instant::now(), progress.seconds_done);
         let n_ahead = self.seam_frame as f64 - self.begins_at;
         let ahead_seconds = (n_ahead / self.host_rate).max(0.0);
@@ -258,6 +255,9 @@ impl Listener for Stream {
             ..*progress
         };
         self.seat.publish(|status| {
+            if self.stopped() {
+                return; // a newer request may be on show
+            }
             status.phase = Phase::Composing(progress);
             if let Some(take) = status.take.as_mut().filter(|take| take.number == self.take) {
                 take.realtime_factor = progress.realtime_factor;
