@@ -26,7 +26,8 @@
 //!
 //! `rt`, `engine` and `ui` never import each other; `tests/layers.rs` keeps this table.
 //!
-//! Where to start: what Encore does is told in [`engine::session::compose`]; what the audio thread does in
+//! Where to start: what Encore does is told in [`engine::session::compose`], and what the plugin does about a
+//! press of Continue in `engine::take`; what the audio thread does in
 //! [`rt::AudioSide::process`]; what a user can set in [`params::TABLE`].
 
 pub mod engine;

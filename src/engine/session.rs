@@ -1,6 +1,7 @@
 //! One generation, from what was heard to what is played; several takes of it at once.
 
-use super::{EngineError, model::Model, pieces::Pieces, story::Story};
+pub use super::story::Story;
+use super::{EngineError, model::Model, pieces::Pieces};
 use crate::{
     jukebox::{
         Advance, LabelRow, LevelSampler, LevelState, Plan, PriorConfig, SamplerSettings, Song,
@@ -19,7 +20,7 @@ pub const MIN_PRIME_TOKENS: usize = 8;
 /// What is to be composed.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What to continue: mono, at the model's rate. Its end is the seam.
+    /// What [`compose`] continues: mono, at the model's rate. Its end is the seam.
     pub prime: Vec<f32>,
     pub length_seconds: f64,
     pub artist: u32,
@@ -91,18 +92,52 @@ pub fn compose(
     saved: Vec<LevelState>,
     listener: &mut dyn Listener,
 ) -> Result<Composed, EngineError> {
-    let n_frames = check(model, request)?;
+    check(model, &request.prime)?;
     let mut story = Story::new(model, request, listener); // encoding
     let prime = listen(model, &request.prime)?; // [t]
-    let n_prime_tokens = prime.len();
-
     story.at(Stage::Prefilling);
-    let n_new = n_new_tokens(model, request, n_prime_tokens, n_frames);
-    let song = song(model, request, n_prime_tokens + n_new);
+    let (n_prime_tokens, top) = (prime.len(), begin(model, request, prime, saved)?);
+    write(model, request, top, n_prime_tokens, story)
+}
+
+/// A continuation of these codes, before its first token. The end of the prime may be
+/// [corrected](LevelSampler::correct) while its beginning is taken in.
+///
+/// # Errors
+/// As [`compose`].
+pub fn begin<'m>(
+    model: &'m Model,
+    request: &Request,
+    prime: Vec<u32>,
+    saved: Vec<LevelState>,
+) -> Result<LevelSampler<'m>, EngineError> {
+    if !LENGTHS_SECONDS.contains(&request.length_seconds) {
+        return Err(EngineError::Length(request.length_seconds));
+    }
+    if prime.len() < MIN_PRIME_TOKENS {
+        return Err(too_little(model, frames_from_tokens(prime.len(), model.hop())));
+    }
+    let n_frames = frames_from_seconds(request.length_seconds, model.rate());
+    let n_new = n_new_tokens(model, request, prime.len(), n_frames);
+    let song = song(model, request, prime.len() + n_new);
     let n_ctx = model.prior.config().n_ctx;
-    let plan = Plan::adding(n_prime_tokens, n_new, n_ctx, model.hop_tokens());
+    let plan = Plan::adding(prime.len(), n_new, n_ctx, model.hop_tokens());
     let states = states(request, &prime, saved);
-    let mut top = LevelSampler::of_takes(&model.prior, song, plan, request.sampler, states)?;
+    Ok(LevelSampler::of_takes(&model.prior, song, plan, request.sampler, states)?)
+}
+
+/// Writes what [`begin`] began, and hands its audio out while it grows.
+///
+/// # Errors
+/// As [`compose`].
+pub fn write(
+    model: &Model,
+    request: &Request,
+    mut top: LevelSampler,
+    n_prime_tokens: usize,
+    mut story: Story,
+) -> Result<Composed, EngineError> {
+    let n_frames = frames_from_seconds(request.length_seconds, model.rate());
     let takes = 0..request.seeds.len();
     let pieces = || Pieces::new(&model.vqvae, model.level(), n_prime_tokens, n_frames);
     let mut pieces = takes.clone().map(|_| pieces()).collect::<Result<Vec<_>, _>>()?;
@@ -169,22 +204,21 @@ fn tell(
     story.tell(take_idx, &pieces.next(&model.vqvae, codes)?)
 }
 
-/// Frames of continuation that were asked for, if the request makes sense.
-fn check(model: &Model, request: &Request) -> Result<usize, EngineError> {
-    if !LENGTHS_SECONDS.contains(&request.length_seconds) {
-        return Err(EngineError::Length(request.length_seconds));
-    }
-    if let Some(at) = request.prime.iter().position(|sample| !sample.is_finite()) {
+/// Whether the prime makes sense.
+fn check(model: &Model, prime: &[f32]) -> Result<(), EngineError> {
+    if let Some(at) = prime.iter().position(|sample| !sample.is_finite()) {
         return Err(EngineError::BadPrime { at_seconds: seconds_from_frames(at, model.rate()) });
     }
     let n_needed = frames_from_tokens(MIN_PRIME_TOKENS, model.hop());
-    if request.prime.len() < n_needed {
-        return Err(EngineError::TooLittleHeard {
-            heard_seconds: seconds_from_frames(request.prime.len(), model.rate()),
-            needed_seconds: seconds_from_frames(n_needed, model.rate()),
-        });
+    if prime.len() < n_needed { Err(too_little(model, prime.len())) } else { Ok(()) }
+}
+
+fn too_little(model: &Model, n_heard: usize) -> EngineError {
+    let n_needed = frames_from_tokens(MIN_PRIME_TOKENS, model.hop());
+    EngineError::TooLittleHeard {
+        heard_seconds: seconds_from_frames(n_heard, model.rate()),
+        needed_seconds: seconds_from_frames(n_needed, model.rate()),
     }
-    Ok(frames_from_seconds(request.length_seconds, model.rate()))
 }
 
 /// Codes of the last part of `prime` that the model can take in. The last frame of the last token is the

@@ -177,6 +177,49 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         Ok(Advance::Token(self.takes[0].codes[self.takes[0].codes.len() - 1]))
     }
 
+    /// Takes in some more of the first `n_codes` tokens, which are known, before the rest of the prime is;
+    /// true once there is nothing left to do.
+    ///
+    /// # Errors
+    /// As [`Self::advance`].
+    pub fn take_in(&mut self, n_codes: usize) -> Result<bool, JukeboxError> {
+        let Some(Writing { window, decoder, .. }) = &mut self.writing else {
+            return Ok(self.open_window()? == Advance::Finished);
+        };
+        if 0 < decoder.n_lyrics_left() {
+            decoder.prefill_lyrics(PREFILL_CHUNK)?;
+            return Ok(false);
+        }
+        let first = window.start + decoder.n_tokens();
+        let last = n_codes.min(self.takes[0].finished.codes.len()).min(first + PREFILL_CHUNK);
+        if last <= first {
+            return Ok(true);
+        }
+        let takes = self.takes.iter().take(decoder.n_rows());
+        decoder.prefill(&takes.map(|take| take.codes[first..last].to_vec()).collect::<Vec<_>>())?;
+        Ok(false)
+    }
+
+    /// Puts `codes` in the place of those from token `first` on of the prime, in every take: the end of a
+    /// prime need not be known while its beginning is taken in.
+    ///
+    /// # Errors
+    /// When one of these was taken in already, or is none of the prime.
+    pub fn correct(&mut self, first: usize, codes: &[u32]) -> Result<(), JukeboxError> {
+        self.prior.check_codes(codes)?;
+        let n_taken = self.writing.as_ref().map_or(0, |w| w.window.start + w.decoder.n_tokens());
+        let (end, n_prime) = (first + codes.len(), self.takes[0].finished.codes.len());
+        if first < n_taken || n_prime < end {
+            let (what, allowed) = ("the codes to correct", format!("within {n_taken}..{n_prime}"));
+            return Err(JukeboxError::range(what, format!("{first}..{end}"), allowed));
+        }
+        for take in &mut self.takes {
+            take.codes[first..end].copy_from_slice(codes);
+            take.finished.codes[first..end].copy_from_slice(codes);
+        }
+        Ok(())
+    }
+
     /// The prime and everything new so far, of the first take.
     pub fn codes(&self) -> &[u32] {
         self.codes_of(0)

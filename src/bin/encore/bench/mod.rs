@@ -77,6 +77,17 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
             "first sound after {:.0} ms; the top level's codes {:.2}, with their audio {:.2} times real time",
             composing.first_sound_ms, composing.top_level, composing.end_to_end
         ));
+        let stages = &composing.stages;
+        lines.push(format!(
+            "of these, encoding {:.0} ms, reading {:.0} and the first piece {:.0}; {:.0} ms where the prime was listened to ahead",
+            stages.encoding_ms, stages.prefilling_ms, stages.first_piece_ms, composing.warm_ms
+        ));
+        facts["first_sound_stages_ms"] = json!({
+            "encoding": stages.encoding_ms,
+            "prefilling": stages.prefilling_ms,
+            "first_piece": stages.first_piece_ms,
+        });
+        facts["first_sound_warm_ms"] = composing.warm_ms.into();
         facts["first_sound_ms"] = composing.first_sound_ms.into();
         facts["end_to_end_x"] = composing.end_to_end.into();
         facts["top_level_x"] = composing.top_level.into();
