@@ -10,6 +10,7 @@
 //! the layer (at the end of a level these are its tokens), and `w` the width of a transformer.
 
 pub mod config;
+pub mod device;
 pub mod kernels;
 pub mod prior;
 pub mod sample;
@@ -22,7 +23,8 @@ pub use config::{
     AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
     PriorConfig, VqvaeConfig,
 };
-pub use prior::{Conditioning, Decoder, LabelRow, Prior};
+pub use device::{DeviceChoice, DeviceError, DevicePrior, Floats, OpenDevice};
+pub use prior::{Conditioning, Decoder, LabelRow, Prior, Teller};
 pub use sample::{Dice, SamplerSettings, TokenRng};
 pub use song::{Advance, LevelSampler, LevelState, Plan, Song, Window};
 pub use vqvae::Vqvae;
@@ -40,6 +42,9 @@ pub enum JukeboxError {
     /// The network's output cannot be sampled from.
     #[error("the model produced {0} where numbers should be; its weights may be damaged")]
     NotFinite(&'static str),
+    /// The device that was asked for cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// Missing or misshapen weights, or a failure inside the tensor library.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

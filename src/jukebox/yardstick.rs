@@ -9,7 +9,9 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
 use super::weights::Weights;
-use super::{Conditioning, JukeboxError, Prior, PriorConfig, Quantisation};
+use super::{
+    Conditioning, DevicePrior, Floats, JukeboxError, OpenDevice, Prior, PriorConfig, Quantisation,
+};
 
 /// Numbers that candle quantises together; other widths it cannot take.
 const BLOCK: usize = 32;
@@ -63,6 +65,19 @@ pub fn prior_of_noise(
         true => Prior::load_with_reference(config, weights),
         false => Prior::load(config, weights),
     }
+}
+
+/// The same with its layers on a device.
+///
+/// # Errors
+/// As [`DevicePrior::load`].
+pub fn device_prior_of_noise(
+    config: &PriorConfig,
+    device: &OpenDevice,
+    floats: Floats,
+) -> Result<DevicePrior, JukeboxError> {
+    let tensors = VarBuilder::from_backend(Box::new(Noise), DType::F32, Device::Cpu);
+    DevicePrior::load(config, tensors, device, floats)
 }
 
 /// Every tensor is there, and filled with noise of a trained model's strength.

@@ -18,6 +18,7 @@ use super::JukeboxError;
 use super::prior::layer::Layer;
 use crate::jukebox::config::StackShape;
 
+pub(crate) use self::cache::Slots;
 pub(crate) use self::filling::FillingMatrix;
 pub use self::filling::Rows;
 pub use self::matrix::PackedMatrix;

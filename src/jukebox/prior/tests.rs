@@ -111,20 +111,26 @@ pub fn rows(config: &PriorConfig, n: usize) -> Vec<LabelRow> {
 
 /// Everything that rows which differ from each other are told.
 pub fn conditioning(prior: &Prior, n: usize) -> Conditioning {
-    let upper = |row: usize| (0..6).map(|i| (i * 5 + row) as u32 % 9).collect();
-    let upper: Vec<_> = prior.n_upper().map_or(vec![], |_| (0..n).map(upper).collect());
+    let upper = |row: usize, n: usize| (0..n).map(|i| (i * 5 + row) as u32 % 9).collect();
+    let upper: Vec<_> =
+        prior.n_upper().map_or(vec![], |n_upper| (0..n).map(|row| upper(row, n_upper)).collect());
     prior.condition_on(&rows(prior.config(), n), &upper).unwrap()
 }
 
 /// Random weights, strong enough that every layer is felt in the logits.
 pub fn random_prior(config: &PriorConfig) -> Prior {
+    Prior::load_with_reference(config, random_tensors(config)).unwrap()
+}
+
+/// The same before they are loaded.
+pub fn random_tensors(config: &PriorConfig) -> VarBuilder<'static> {
     let map = VarMap::new();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     Prior::load(config, vb.clone()).unwrap();
     for var in map.all_vars() {
         var.set(&(var.randn_like(0.0, 1.0).unwrap() * 0.3).unwrap()).unwrap();
     }
-    Prior::load_with_reference(config, vb).unwrap()
+    vb
 }
 
 fn difference(a: &Tensor, b: &Tensor) -> f32 {
