@@ -23,7 +23,9 @@ pub use config::{
     AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
     PriorConfig, VqvaeConfig,
 };
-pub use device::{DeviceChoice, DeviceError, DevicePrior, Floats, OpenDevice};
+pub use device::{
+    DeviceChoice, DeviceError, DeviceLevel, DevicePrior, DeviceWindow, Floats, OpenDevice,
+};
 pub use prior::{Conditioning, Decoder, LabelRow, Prior, Teller};
 pub use sample::{Dice, SamplerSettings, TokenRng};
 pub use song::{Advance, LevelSampler, LevelState, Plan, Song, Window};

@@ -42,7 +42,7 @@ pub use search::{find_packs, search_path};
 use checkpoint::{Checkpoint, CheckpointError, Model};
 
 use crate::jukebox::weights::Weights;
-use crate::jukebox::{JukeboxError, Prior, PriorConfig, Vqvae};
+use crate::jukebox::{DevicePrior, Floats, JukeboxError, OpenDevice, Prior, PriorConfig, Vqvae};
 use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
 use source::read_small;
 
@@ -239,6 +239,21 @@ impl Pack {
         let PriorEntry { file, config } = self.prior_entry(level)?;
         let weights = self.prior_weights(level, file)?;
         Prior::load_with_reference(config, weights).map_err(self.refused(file))
+    }
+
+    /// The same with its layers on a device, as these floats; what is stored quantised is widened.
+    ///
+    /// # Errors
+    /// As [`Self::load_prior`], and when the device has no room or no such floats.
+    pub fn load_prior_on(
+        &self,
+        level: usize,
+        device: &OpenDevice,
+        floats: Floats,
+    ) -> Result<DevicePrior, PackError> {
+        let PriorEntry { file, config } = self.prior_entry(level)?;
+        let weights = self.prior_weights(level, file)?;
+        DevicePrior::load(config, weights, device, floats).map_err(self.refused(file))
     }
 
     fn prior_weights(&self, level: usize, file: &str) -> Result<Weights<'static>, PackError> {

@@ -78,6 +78,11 @@ impl DevicePrior {
         &self.config
     }
 
+    /// What tells its windows about their song.
+    pub fn teller(&self) -> &Teller {
+        &self.teller
+    }
+
     /// What its layers are held as.
     pub fn floats(&self) -> Floats {
         self.floats

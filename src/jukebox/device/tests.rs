@@ -32,7 +32,7 @@ fn models() -> Vec<PriorConfig> {
 /// The same with windows of some hundred tokens.
 fn longer(config: PriorConfig) -> PriorConfig {
     let lyrics = |lyrics| LyricsConfig { n_tokens: 40, ..lyrics };
-    PriorConfig { n_ctx: 120, lyrics: config.lyrics.map(lyrics), ..config }
+    PriorConfig { n_ctx: 96, lyrics: config.lyrics.map(lyrics), ..config }
 }
 
 fn cpu() -> OpenDevice {

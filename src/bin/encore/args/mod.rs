@@ -6,11 +6,12 @@ mod values;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use encore::jukebox::DeviceChoice;
 use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
 use song::{AlignArgs, ContinueArgs, ScoreArgs, UpsampleArgs};
-use values::{held_as, level, prior_shape, stored_as};
+use values::{device, held_as, level, prior_shape, stored_as};
 
 use crate::bench::shape::PriorShape;
 
@@ -129,6 +130,9 @@ pub struct BenchArgs {
     /// A track (WAV) on which smaller weights are compared with whole ones
     #[arg(long, value_name = "IN.wav")]
     pub quality: Option<PathBuf>,
+    /// Measure decoding on a device too: cuda, cuda:N (for card N), metal, or cpu with the same code
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    pub device: Option<DeviceChoice>,
     /// Threads that keep the machine busy beside the measurement
     #[arg(long, value_name = "N", default_value = "0")]
     pub load: usize,

@@ -1,5 +1,6 @@
 //! What may be typed for a value, and what is said where it makes no sense.
 
+use encore::jukebox::{DeviceChoice, Floats};
 use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
@@ -27,6 +28,19 @@ pub fn held_as(text: &str) -> Result<Precision, String> {
         "q8" => Ok(Precision::Q8),
         "q4" => Ok(Precision::Q4),
         _ => Err("not f32, q8 or q4".into()),
+    }
+}
+
+pub fn device(text: &str) -> Result<DeviceChoice, String> {
+    text.parse().map_err(|_| "not cpu, cuda, cuda:N (for card N) or metal".into())
+}
+
+pub fn floats(text: &str) -> Result<Floats, String> {
+    match text {
+        "f32" => Ok(Floats::F32),
+        "f16" => Ok(Floats::F16),
+        "bf16" => Ok(Floats::BF16),
+        _ => Err("not f32, f16 or bf16".into()),
     }
 }
 

@@ -5,14 +5,15 @@
 
 mod candle;
 mod decode;
+mod device;
 mod machine;
 mod networks;
 mod quality;
 pub mod shape;
 
 use encore::engine::model::Model;
-use encore::jukebox::yardstick::prior_of_noise;
-use encore::jukebox::{Prior, PriorConfig};
+use encore::jukebox::yardstick::{device_prior_of_noise, prior_of_noise};
+use encore::jukebox::{DeviceChoice, Prior, PriorConfig};
 use encore::pack::shapes::{TensorShape, prior_tensors};
 use encore::pack::{Precision, tensor_bytes};
 use serde_json::{Value, json};
@@ -31,6 +32,7 @@ const MAX_REFERENCE_BYTES: u64 = 8 << 30;
 
 pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
     let pack = args.pack.as_deref().map(open::pack).transpose()?;
+    let device = args.device.map(DeviceChoice::open).transpose()?;
     let spinner = Spinner::new("measuring the machine");
     let bandwidth = machine::bandwidth();
     let load = Load::new(args.load);
@@ -44,6 +46,10 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
                 Ok(prior_of_noise(&config, precision.quantisation(), with_reference)?)
             };
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+            if let Some(device) = &device {
+                let make = |floats| Ok(device_prior_of_noise(&config, device, floats)?);
+                facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
+            }
         }
         (Some(pack), None) => {
             let top = pack.top_level();
@@ -53,6 +59,10 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
             };
             let config = pack.prior_config(top)?.clone();
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+            if let Some(device) = &device {
+                let make = |floats| Ok(pack.load_prior_on(top, device, floats)?);
+                facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
+            }
         }
         (None, None) => {
             return Err(Failure::BadInput("give a pack, or --shape WIDTHxDEPTH".into()));
@@ -122,14 +132,18 @@ fn decoding(
     Ok(prefills)
 }
 
-/// Bytes of the weights that every step reads: the layers and the head, and not the tables.
+/// Bytes of the weights that every step reads.
 fn step_bytes(config: &PriorConfig, precision: Precision) -> u64 {
-    let is_read = |tensor: &&TensorShape| {
+    let tensors = step_tensors(config);
+    tensors.iter().map(|tensor| tensor_bytes(tensor, precision.quantisation())).sum()
+}
+
+/// The weights that every step reads: the layers and the head, and not the tables.
+fn step_tensors(config: &PriorConfig) -> Vec<TensorShape> {
+    let is_read = |tensor: &TensorShape| {
         tensor.name.starts_with("prior.transformer.")
             || tensor.name == "prior.x_out.weight"
             || (!config.merged_decoder && tensor.name == "prior.x_emb.weight")
     };
-    let tensors = prior_tensors(config);
-    let read = tensors.iter().filter(is_read);
-    read.map(|tensor| tensor_bytes(tensor, precision.quantisation())).sum()
+    prior_tensors(config).into_iter().filter(is_read).collect()
 }
