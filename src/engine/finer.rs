@@ -4,7 +4,7 @@
 
 use super::{EngineError, session::label_row};
 use crate::{
-    jukebox::{Advance, LevelSampler, LevelState, Plan, Prior, SamplerSettings, Song, TokenRng},
+    jukebox::{Advance, LevelPrior, LevelState, Plan, SamplerSettings, Song, TokenRng},
     pack::{Pack, PackError},
     units::{frames_from_seconds, frames_from_tokens, seconds_from_frames},
 };
@@ -42,7 +42,7 @@ pub trait Listener {
     /// When that cannot be kept; writing ends with that error.
     fn window(&mut self, finished: &LevelState) -> Result<(), EngineError>;
 
-    /// Looked at after every token.
+    /// Looked at after every token, or every stretch of tokens where a device writes them.
     fn stopped(&self) -> bool;
 }
 
@@ -78,7 +78,7 @@ pub fn min_frames(pack: &Pack, levels: &[usize]) -> Result<usize, PackError> {
 /// when the listener asked for it.
 pub fn write(
     pack: &Pack,
-    prior: &Prior,
+    prior: &dyn LevelPrior,
     request: Request,
     saved: Option<LevelState>,
     listener: &mut dyn Listener,
@@ -109,19 +109,19 @@ pub fn write(
         let stream = (pack.top_level() - level) as u64;
         LevelState::new(request.prime, TokenRng::of_stream(request.seed, stream))
     });
-    let mut sampler = LevelSampler::new(prior, song, plan, SAMPLER, state)?;
+    let mut writer = prior.level(song, plan, SAMPLER, vec![state])?;
     loop {
         if listener.stopped() {
             return Err(EngineError::Stopped);
         }
-        let n_windows = sampler.finished().n_windows;
-        match sampler.advance()? {
+        let n_windows = writer.finished_of(0).n_windows;
+        match writer.advance()? {
             Advance::Opened(_) | Advance::Prefilled { .. } => continue,
-            Advance::Token(_) => listener.tokens(sampler.codes().len(), n_total),
-            Advance::Finished => return Ok(sampler.codes().to_vec()),
+            Advance::Token(_) => listener.tokens(writer.codes_of(0).len(), n_total),
+            Advance::Finished => return Ok(writer.codes_of(0).to_vec()),
         }
-        if n_windows < sampler.finished().n_windows {
-            listener.window(sampler.finished())?;
+        if n_windows < writer.finished_of(0).n_windows {
+            listener.window(writer.finished_of(0))?;
         }
     }
 }

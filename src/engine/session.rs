@@ -3,7 +3,7 @@
 use super::{EngineError, model::Model, pieces::Pieces, story::Story};
 use crate::{
     jukebox::{
-        Advance, LabelRow, LevelSampler, LevelState, Plan, PriorConfig, SamplerSettings, Song,
+        Advance, LabelRow, LevelPrior, LevelState, Plan, PriorConfig, SamplerSettings, Song,
         TokenRng,
     },
     link::{Progress, Stage},
@@ -65,7 +65,7 @@ pub trait Listener {
         true
     }
 
-    /// Looked at after every token.
+    /// Looked at after every token, or every stretch of tokens where a device writes them.
     fn stopped(&self) -> bool;
 }
 
@@ -85,8 +85,8 @@ pub struct Composed {
 /// # Errors
 /// [`EngineError::Stopped`] when the listener asked for it: an ordinary ending. Anything else says what the
 /// request or the model lacks.
-pub fn compose(
-    model: &Model,
+pub fn compose<P: LevelPrior>(
+    model: &Model<P>,
     request: &Request,
     saved: Vec<LevelState>,
     listener: &mut dyn Listener,
@@ -102,12 +102,12 @@ pub fn compose(
     let n_ctx = model.prior.config().n_ctx;
     let plan = Plan::adding(n_prime_tokens, n_new, n_ctx, model.hop_tokens());
     let states = states(request, &prime, saved);
-    let mut top = LevelSampler::of_takes(&model.prior, song, plan, request.sampler, states)?;
+    let mut top = model.prior.level(song, plan, request.sampler, states)?;
     let takes = 0..request.seeds.len();
     let pieces = || Pieces::new(&model.vqvae, model.level(), n_prime_tokens, n_frames);
     let mut pieces = takes.clone().map(|_| pieces()).collect::<Result<Vec<_>, _>>()?;
     let wants_audio = story.listener.wants_audio();
-    let mut n_windows = top.finished().n_windows;
+    let mut n_windows = top.finished_of(0).n_windows;
 
     loop {
         story.check_stopped()?;
@@ -116,18 +116,18 @@ pub fn compose(
             Advance::Token(_) => story.at(Stage::Generating),
             Advance::Finished => break,
         }
-        if n_windows < top.finished().n_windows {
-            n_windows = top.finished().n_windows;
+        if n_windows < top.finished_of(0).n_windows {
+            n_windows = top.finished_of(0).n_windows;
             for take_idx in takes.clone() {
                 story.listener.window(take_idx, top.finished_of(take_idx))?;
             }
         }
         if !wants_audio {
-            story.count(model, top.codes().len() - n_prime_tokens);
+            story.count(model, top.codes_of(0).len() - n_prime_tokens);
             continue;
         }
         for (take_idx, pieces) in pieces.iter_mut().enumerate() {
-            if pieces.is_due(top.codes().len()) {
+            if pieces.is_due(top.codes_of(0).len()) {
                 tell(model, take_idx, pieces, top.codes_of(take_idx), &mut story)?;
             }
         }
@@ -156,8 +156,8 @@ fn states(request: &Request, prime: &[u32], saved: Vec<LevelState>) -> Vec<Level
 }
 
 /// Decodes the next piece of a take and hands it out.
-fn tell(
-    model: &Model,
+fn tell<P: LevelPrior>(
+    model: &Model<P>,
     take_idx: usize,
     pieces: &mut Pieces,
     codes: &[u32],
@@ -170,7 +170,7 @@ fn tell(
 }
 
 /// Frames of continuation that were asked for, if the request makes sense.
-fn check(model: &Model, request: &Request) -> Result<usize, EngineError> {
+fn check<P: LevelPrior>(model: &Model<P>, request: &Request) -> Result<usize, EngineError> {
     if !LENGTHS_SECONDS.contains(&request.length_seconds) {
         return Err(EngineError::Length(request.length_seconds));
     }
@@ -189,20 +189,25 @@ fn check(model: &Model, request: &Request) -> Result<usize, EngineError> {
 
 /// Codes of the last part of `prime` that the model can take in. The last frame of the last token is the
 /// last frame of the prime; what does not fill a token is left out at its start.
-fn listen(model: &Model, prime: &[f32]) -> Result<Vec<u32>, EngineError> {
+fn listen<P: LevelPrior>(model: &Model<P>, prime: &[f32]) -> Result<Vec<u32>, EngineError> {
     let n_tokens = tokens_from_frames(prime.len(), model.hop()).min(model.max_prime_tokens());
     let n_frames = frames_from_tokens(n_tokens, model.hop());
     Ok(model.vqvae.encode(&prime[prime.len() - n_frames..], model.level())?)
 }
 
 /// Tokens to compose: as many as were asked for, or as finer levels need.
-fn n_new_tokens(model: &Model, request: &Request, n_prime: usize, n_frames: usize) -> usize {
+fn n_new_tokens<P: LevelPrior>(
+    model: &Model<P>,
+    request: &Request,
+    n_prime: usize,
+    n_frames: usize,
+) -> usize {
     n_frames.div_ceil(model.hop()).max(request.min_tokens.saturating_sub(n_prime))
 }
 
 /// What the model is told: artist, genres, lyrics, and a total length with room for everything that is
 /// composed.
-fn song(model: &Model, request: &Request, n_tokens: usize) -> Song {
+fn song<P: LevelPrior>(model: &Model<P>, request: &Request, n_tokens: usize) -> Song {
     let recommended = model.pack.manifest().sampling.total_seconds;
     let total = frames_from_seconds(request.total_seconds.unwrap_or(recommended), model.rate());
     let total = total.max(frames_from_tokens(n_tokens, model.hop()) + 1);

@@ -28,7 +28,7 @@ pub use device::{
 };
 pub use prior::{Conditioning, Decoder, LabelRow, Prior, Teller};
 pub use sample::{Dice, SamplerSettings, TokenRng};
-pub use song::{Advance, LevelSampler, LevelState, Plan, Song, Window};
+pub use song::{Advance, LevelPrior, LevelSampler, LevelState, LevelWriter, Plan, Song, Window};
 pub use vqvae::Vqvae;
 pub use weights::{Quantisation, Weights};
 

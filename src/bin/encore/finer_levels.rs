@@ -1,13 +1,14 @@
 //! From the top of one or several songs to their finer levels, one prior at a time.
 
-use encore::engine::{EngineError, finer, room};
+use encore::engine::{EngineError, finer};
 use encore::jukebox::{LevelState, Vqvae};
-use encore::pack::{Pack, Precision};
+use encore::pack::Pack;
 use encore::takes::{Levels, TakeError};
 use encore::units::seconds_from_frames;
 
 use crate::args::song::Until;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::progress::{SecondsBar, Spinner};
 use crate::resume::{Pace, Progress};
 use crate::told::Told;
@@ -42,7 +43,7 @@ pub fn finest(until: Until, pack: &Pack) -> Result<usize, Failure> {
 /// Writes `levels`, as [`finer::levels`] gives them, of all songs.
 pub fn write(
     pack: &Pack,
-    precision: Precision,
+    place: &Place,
     vqvae: &Vqvae,
     levels: &[usize],
     told: &Told,
@@ -52,8 +53,7 @@ pub fn write(
     for &level in levels {
         let (artist, genres) = told.labels(pack, level)?;
         let spinner = Spinner::new("loading the model of a finer level");
-        room::check(pack, level, precision)?;
-        let prior = pack.load_prior_as(level, precision)?;
+        let prior = place.load_prior(pack, level)?;
         drop(spinner);
         let hop = pack.hop(level)?;
         let seconds =
@@ -80,7 +80,7 @@ pub fn write(
                 pace: Pace::default(),
                 failed: None,
             };
-            let written = finer::write(pack, &prior, request, saved, &mut pen);
+            let written = finer::write(pack, prior.as_ref(), request, saved, &mut pen);
             if let Some(problem) = pen.failed {
                 return Err(problem.into());
             }

@@ -3,7 +3,7 @@
 use encore::engine::finer;
 use encore::engine::model::Model;
 use encore::engine::session::{LENGTHS_SECONDS, MIN_PRIME_TOKENS, Request};
-use encore::jukebox::SamplerSettings;
+use encore::jukebox::{LevelPrior, SamplerSettings};
 use encore::lyrics::Cleaned;
 use encore::pack::Labels;
 use encore::takes::Label;
@@ -16,12 +16,12 @@ use crate::failure::Failure;
 use crate::told::Told;
 
 /// The request for the first take; the others have other seeds. `levels` are the finer ones that follow.
-pub fn request(
+pub fn request<P: LevelPrior>(
     args: &ContinueArgs,
     told: &Told,
     lyrics: Option<&Cleaned>,
     levels: &[usize],
-    model: &Model,
+    model: &Model<P>,
     track: &[f32],
 ) -> Result<Request, Failure> {
     if !LENGTHS_SECONDS.contains(&args.seconds) {
@@ -67,7 +67,11 @@ pub fn genre_label(labels: &Labels, id: u32) -> Label {
 }
 
 /// The end of the track, in whole tokens, so that the seam is where the track ends.
-fn prime(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Vec<f32>, Failure> {
+fn prime<P: LevelPrior>(
+    args: &ContinueArgs,
+    model: &Model<P>,
+    track: &[f32],
+) -> Result<Vec<f32>, Failure> {
     let heard_seconds = seconds_from_frames(track.len(), model.rate());
     let longest_seconds = model.max_prime_seconds();
     let seconds = match args.prime_seconds {
@@ -102,7 +106,7 @@ fn prime(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Vec<f32>, 
 }
 
 /// What was typed over what the pack recommends; a filter that was typed replaces the recommended one.
-fn sampler(args: &ContinueArgs, model: &Model) -> SamplerSettings {
+fn sampler<P: LevelPrior>(args: &ContinueArgs, model: &Model<P>) -> SamplerSettings {
     let recommended = &model.pack.manifest().sampling;
     let (top_k, top_p) = match (args.top_k, args.top_p) {
         (None, None) => (recommended.top_k, recommended.top_p),

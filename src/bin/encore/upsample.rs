@@ -11,12 +11,14 @@ use serde_json::json;
 use crate::args::song::UpsampleArgs;
 use crate::failure::{Failure, print, print_json};
 use crate::finer_levels::{self, Song};
+use crate::place::Place;
 use crate::progress::Spinner;
 use crate::resume::Progress;
 use crate::told::Told;
 use crate::{open, plan, take_files};
 
 pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
+    let place = Place::open(&args.load, &args.on)?;
     let pack = open::pack(&args.load.pack)?;
     let finest = finer_levels::finest(args.until, &pack)?;
     let given = read_levels(&args.input)?;
@@ -31,7 +33,8 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
 
     let stem = args.input.file_stem().unwrap_or_default().to_string_lossy();
     let path = |ending: &str| args.out.join(format!("{stem}-level-{finest}.{ending}"));
-    let recipe = recipe(args, &pack, &told, &upper, [from, finest], [seconds, total_seconds])?;
+    let recipe =
+        recipe(args, &place, &pack, &told, &upper, [from, finest], [seconds, total_seconds])?;
     let spinner = Spinner::new("loading the model");
     let vqvae = pack.load_vqvae()?;
     drop(spinner);
@@ -42,8 +45,7 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
         codes: Levels::from([(from, upper)]),
         progress: Progress::open(path("progress"), &recipe)?,
     }];
-    let precision = args.load.precision;
-    finer_levels::write(&pack, precision, &vqvae, &levels, &told, total_seconds, &mut songs)?;
+    finer_levels::write(&pack, &place, &vqvae, &levels, &told, total_seconds, &mut songs)?;
 
     let [song] = songs;
     let codes = song.codes.get(&finest).map_or(&[][..], Vec::as_slice);
@@ -96,6 +98,7 @@ fn above(
 
 fn recipe(
     args: &UpsampleArgs,
+    place: &Place,
     pack: &Pack,
     told: &Told,
     upper: &[u32],
@@ -108,7 +111,7 @@ fn recipe(
         format_version: Recipe::FORMAT_VERSION,
         encore_version: env!("CARGO_PKG_VERSION").into(),
         pack: PackId { name: pack.name().into(), sha256: pack.hash() },
-        backend: take_files::backend(args.load.precision).into(),
+        backend: place.backend(),
         prime: None,
         codes: Some(CodesId::of(upper)),
         seed: args.seed,

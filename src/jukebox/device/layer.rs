@@ -100,6 +100,13 @@ impl DeviceLayer {
         if self.branch_scale == 1.0 { with_a + m } else { x + ((a + m)? * self.branch_scale)? }
     }
 
+    /// Weights of all its products and norms.
+    pub fn n_weights(&self) -> usize {
+        let dense = [&self.c_attn, &self.c_proj, &self.c_fc, &self.c_out];
+        let dense = dense.into_iter().chain(&self.c_enc_kv).map(Dense::n_weights);
+        dense.sum::<usize>() + 4 * self.ln_0.scale.elem_count()
+    }
+
     /// Keys and values side by side, `[n, 2 * s]`, of states of lyrics, `[n, w]`; none where the layer
     /// does not look at them.
     pub fn lyric_keys_and_values(&self, states: &Tensor) -> TensorResult<Option<Tensor>> {
@@ -161,6 +168,10 @@ impl Dense {
         let weight = Tensor::from_vec(weight, (n_in, n_out), &Device::Cpu)?;
         let bias = Tensor::from_vec(bias, (1, n_out), &Device::Cpu)?;
         Ok(Self { weight: place.put(&weight)?, bias: place.put(&bias)? })
+    }
+
+    fn n_weights(&self) -> usize {
+        self.weight.elem_count() + self.bias.elem_count()
     }
 
     /// `[n, n_in]` to `[n, n_out]`.

@@ -2,30 +2,34 @@
 
 use super::prior::DevicePrior;
 use super::window::{DeviceWindow, STRETCH};
-use crate::jukebox::sample::{Dice, SamplerSettings};
-use crate::jukebox::song::{Advance, LevelState, Plan, Song, Window};
+use crate::jukebox::sample::{Dice, SamplerSettings, TokenRng};
+use crate::jukebox::song::{Advance, LevelPrior, LevelState, LevelWriter, Plan, Song, Window};
 use crate::jukebox::{JukeboxError, PriorConfig};
 
 /// Known tokens that are taken in before somebody is asked whether to go on.
 const PREFILL: usize = 1024;
+/// Most takes that are written together: up to there, each costs a card little.
+const MAX_TOGETHER: usize = 40;
+/// Memory of the device that their windows may take.
+const TOGETHER_BYTES: usize = 6 << 30;
 
 /// Writes the codes of one level after those that it starts with, as
 /// [`LevelSampler`](crate::jukebox::LevelSampler) does on the CPU: the same dice give the same codes, but
 /// for what `choose` says about rounding.
-pub struct DeviceLevel<'m, D> {
+pub struct DeviceLevel<'m> {
     prior: &'m DevicePrior,
     song: Song,
     settings: SamplerSettings,
-    takes: Vec<Take<D>>,
+    takes: Vec<Take>,
     windows: std::vec::IntoIter<Window>,
     writing: Option<Writing<'m>>,
 }
 
 /// One take on its way.
-struct Take<D> {
+struct Take {
     codes: Vec<u32>,
-    dice: D,
-    finished: LevelState<D>,
+    dice: TokenRng,
+    finished: LevelState,
 }
 
 /// The window that is being written.
@@ -36,7 +40,7 @@ struct Writing<'m> {
     n_common: usize,
 }
 
-impl<'m, D: Dice + Clone> DeviceLevel<'m, D> {
+impl<'m> DeviceLevel<'m> {
     /// Goes on from these states, one for each take and all equally far, to what is planned.
     ///
     /// # Errors
@@ -47,14 +51,14 @@ impl<'m, D: Dice + Clone> DeviceLevel<'m, D> {
         song: Song,
         plan: Plan,
         settings: SamplerSettings,
-        states: Vec<LevelState<D>>,
+        states: Vec<LevelState>,
     ) -> Result<Self, JukeboxError> {
         settings.check()?;
         let windows = plan.windows_after(prior.config(), &states)?;
         for window in &windows {
             song.told(prior, window.start)?;
         }
-        let take = |state: LevelState<D>| Take {
+        let take = |state: LevelState| Take {
             codes: state.codes.clone(),
             dice: state.dice.clone(),
             finished: state,
@@ -63,12 +67,49 @@ impl<'m, D: Dice + Clone> DeviceLevel<'m, D> {
         Ok(Self { prior, song, settings, takes, windows, writing: None })
     }
 
-    /// A bounded piece of work: opening a window, a chunk of known tokens, or a stretch of new ones of each
-    /// take, of which [`Advance::Token`] names the last.
-    ///
-    /// # Errors
-    /// When the device fails.
-    pub fn advance(&mut self) -> Result<Advance, JukeboxError> {
+    fn open_window(&mut self) -> Result<Advance, JukeboxError> {
+        let Some(window) = self.windows.next() else {
+            return Ok(Advance::Finished);
+        };
+        let told = self.song.told(self.prior, window.start)?;
+        let device = self.prior.start(&told.condition(self.prior)?)?;
+        let first = &self.takes[0].codes[window.start..];
+        let is_common = self.takes.iter().all(|take| &take.codes[window.start..] == first);
+        let n_common = if is_common { first.len() } else { 0 };
+        self.writing = Some(Writing { window, device, n_common });
+        Ok(Advance::Opened(window))
+    }
+
+    fn finish_window(&mut self) {
+        self.writing = None;
+        for Take { codes, dice, finished } in &mut self.takes {
+            let new = &codes[finished.codes.len()..];
+            finished.codes.extend_from_slice(new);
+            finished.n_windows += 1;
+            finished.dice = dice.clone();
+        }
+    }
+}
+
+impl LevelPrior for DevicePrior {
+    fn takes_at_once(&self) -> usize {
+        (TOGETHER_BYTES / self.window_bytes().max(1)).clamp(1, MAX_TOGETHER)
+    }
+
+    fn level<'m>(
+        &'m self,
+        song: Song,
+        plan: Plan,
+        settings: SamplerSettings,
+        states: Vec<LevelState>,
+    ) -> Result<Box<dyn LevelWriter + 'm>, JukeboxError> {
+        Ok(Box::new(DeviceLevel::new(self, song, plan, settings, states)?))
+    }
+}
+
+/// New tokens come a stretch at a time.
+impl LevelWriter for DeviceLevel<'_> {
+    fn advance(&mut self) -> Result<Advance, JukeboxError> {
         let Some(Writing { window, device, n_common }) = &mut self.writing else {
             return self.open_window();
         };
@@ -101,37 +142,12 @@ impl<'m, D: Dice + Clone> DeviceLevel<'m, D> {
         Ok(Advance::Token(self.takes[0].codes.last().copied().unwrap_or_default()))
     }
 
-    /// The prime and everything new so far, of any take.
-    pub fn codes_of(&self, take_idx: usize) -> &[u32] {
+    fn codes_of(&self, take_idx: usize) -> &[u32] {
         &self.takes[take_idx].codes
     }
 
-    /// What to save of any take: the level as it was after its last finished window.
-    pub fn finished_of(&self, take_idx: usize) -> &LevelState<D> {
+    fn finished_of(&self, take_idx: usize) -> &LevelState {
         &self.takes[take_idx].finished
-    }
-
-    fn open_window(&mut self) -> Result<Advance, JukeboxError> {
-        let Some(window) = self.windows.next() else {
-            return Ok(Advance::Finished);
-        };
-        let told = self.song.told(self.prior, window.start)?;
-        let device = self.prior.start(&told.condition(self.prior)?)?;
-        let first = &self.takes[0].codes[window.start..];
-        let is_common = self.takes.iter().all(|take| &take.codes[window.start..] == first);
-        let n_common = if is_common { first.len() } else { 0 };
-        self.writing = Some(Writing { window, device, n_common });
-        Ok(Advance::Opened(window))
-    }
-
-    fn finish_window(&mut self) {
-        self.writing = None;
-        for Take { codes, dice, finished } in &mut self.takes {
-            let new = &codes[finished.codes.len()..];
-            finished.codes.extend_from_slice(new);
-            finished.n_windows += 1;
-            finished.dice = dice.clone();
-        }
     }
 }
 
@@ -140,10 +156,10 @@ impl Plan {
     ///
     /// # Errors
     /// When there is no state, one is ahead of another, or has a code that the prior has not.
-    fn windows_after<D>(
+    fn windows_after(
         &self,
         config: &PriorConfig,
-        states: &[LevelState<D>],
+        states: &[LevelState],
     ) -> Result<Vec<Window>, JukeboxError> {
         let Some(LevelState { n_prime, n_windows, .. }) = states.first() else {
             return Err(JukeboxError::range("the number of takes", 0, "at least 1"));

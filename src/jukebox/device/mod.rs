@@ -106,6 +106,20 @@ impl DeviceChoice {
         Ok(OpenDevice { choice: self, device })
     }
 
+    /// What sort of device it is, without its number.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda(_) => "cuda",
+            Self::Metal => "metal",
+        }
+    }
+
+    /// The floats with which it is fastest.
+    pub fn best(self) -> Floats {
+        if self == Self::Cpu { Floats::F32 } else { self.halves() }
+    }
+
     /// The half-precision floats that it is good at.
     pub fn halves(self) -> Floats {
         match self {

@@ -8,6 +8,7 @@ use super::layer::{DeviceLayer, Place};
 use super::window::{DeviceWindow, Known};
 use super::{Floats, OpenDevice};
 use crate::jukebox::config::StackShape;
+use crate::jukebox::kernels::Slots;
 use crate::jukebox::prior::attention::Attention;
 use crate::jukebox::prior::{Conditioning, Teller};
 use crate::jukebox::{JukeboxError, PriorConfig, Weights};
@@ -88,12 +89,20 @@ impl DevicePrior {
         self.floats
     }
 
-    /// Memory on the device for what a window of one column remembers at most: keys, values, and what its
-    /// positions are told, in bytes.
+    /// Memory on the device for the weights, in bytes.
+    pub fn n_bytes(&self) -> u64 {
+        let layers: usize = self.layers.iter().map(DeviceLayer::n_weights).sum();
+        let tables = [&self.pos_emb, &self.x_emb, &self.head].map(Tensor::elem_count);
+        let n_tables = if self.config.merged_decoder { 3 } else { 2 }; // the head may be one of them
+        let tables: usize = tables[..n_tables].iter().sum();
+        layers as u64 * self.floats.n_bytes() + 4 * tables as u64
+    }
+
+    /// Memory on the device for what a column of a window remembers, keys and values, in bytes.
     pub fn window_bytes(&self) -> usize {
-        let StackShape { depth, n_positions, width, .. } = self.shape;
-        let kept = 2 * depth * n_positions * self.shape.attn_width();
-        kept * self.floats.n_bytes() as usize + n_positions * width * size_of::<f32>()
+        let slots = |layer: &DeviceLayer| Slots::new(&self.shape, layer.attention).capacity();
+        let n_slots: usize = self.layers.iter().map(slots).sum();
+        2 * n_slots * self.shape.attn_width() * self.floats.n_bytes() as usize
     }
 
     /// Starts to write a window, a column for each row of the conditioning, as [`Teller::condition`]

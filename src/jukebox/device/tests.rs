@@ -7,7 +7,7 @@ use crate::jukebox::prior::tests::{
 use crate::jukebox::sample::choose;
 use crate::jukebox::yardstick::{device_prior_of_noise, prior_of_noise};
 use crate::jukebox::{
-    Advance, Dice, LevelSampler, LevelState, LyricsConfig, Plan, Prior, PriorConfig,
+    Advance, Dice, LevelSampler, LevelState, LevelWriter, LyricsConfig, Plan, Prior, PriorConfig,
     SamplerSettings, Song, TokenRng,
 };
 

@@ -6,12 +6,12 @@ mod values;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use encore::jukebox::DeviceChoice;
+use encore::jukebox::{DeviceChoice, Floats};
 use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
 use song::{AlignArgs, ContinueArgs, ScoreArgs, UpsampleArgs};
-use values::{device, held_as, level, prior_shape, stored_as};
+use values::{device, floats, held_as, level, prior_shape, stored_as};
 
 use crate::bench::shape::PriorShape;
 
@@ -85,6 +85,17 @@ pub struct LoadOption {
     /// How the layers' matrices are held in memory: f32, q8 (a quarter) or q4; what is stored smaller stays so
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
     pub precision: Precision,
+}
+
+/// Where a command can have codes written on a device.
+#[derive(Args)]
+pub struct DeviceOption {
+    /// Write codes on a device: cuda, cuda:N (for card N), metal, or cpu with the same code
+    #[arg(long, value_name = "DEVICE", value_parser = device, conflicts_with = "precision")]
+    pub device: Option<DeviceChoice>,
+    /// What its layers are held as: f32, f16 or bf16; left out, what the device is fastest with
+    #[arg(long, value_name = "TYPE", value_parser = floats, requires = "device")]
+    pub floats: Option<Floats>,
 }
 
 #[derive(Args)]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::LoadOption;
 use super::values::{level, n_takes, seconds, seed, temperature, top_k, top_p, until};
+use super::{DeviceOption, LoadOption};
 
 /// What a model is told about the song.
 #[derive(Args)]
@@ -44,6 +44,8 @@ pub struct ContinueArgs {
     pub input: PathBuf,
     #[command(flatten)]
     pub load: LoadOption,
+    #[command(flatten)]
+    pub on: DeviceOption,
     #[command(flatten)]
     pub told: ToldArgs,
     /// How much of the track's end to listen to; left out, what the pack recommends
@@ -88,6 +90,8 @@ pub struct UpsampleArgs {
     pub input: PathBuf,
     #[command(flatten)]
     pub load: LoadOption,
+    #[command(flatten)]
+    pub on: DeviceOption,
     #[command(flatten)]
     pub told: ToldArgs,
     /// How fine the sound becomes: middle or bottom
