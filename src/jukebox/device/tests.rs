@@ -70,8 +70,8 @@ fn every_order_has_the_logits_of_the_kernels_after_chunks_of_any_length() {
                 decoder.prefill(&part).unwrap();
                 window.prefill(&part).unwrap();
             }
-            for p in n_prefill..24 {
-                let next = [0, 1].map(|row: usize| codes[row][p] + config.first_code() as u32);
+            for p in n_prefill as u32..24 {
+                let next = [0, 1].map(|row| code(row, p) + config.first_code() as u32);
                 let want = decoder.logits().unwrap().to_vec();
                 decoder.push(&next).unwrap();
 
