@@ -4,7 +4,7 @@
 //!
 //! Work that is shared out goes to the rayon pool that the caller runs in, and no thread is started
 //! besides; results do not depend on how many there are. (Whole sequences through [`Prior::logits`]
-//! are for tests and training: they run on candle, which keeps a pool of its own.)
+//! are for tests and training: they run on candle, which keeps a pool of its own, like [`device`].)
 //!
 //! In shapes, `b` is batch, `c` channels, `f` audio frames at the model's rate, `t` steps at the rate of
 //! the layer (at the end of a level these are its tokens), and `w` the width of a transformer.

@@ -9,7 +9,7 @@
 
 use candle_core::{D, DType, Device, Result as TensorResult, Tensor};
 
-use crate::jukebox::sample::SamplerSettings;
+use crate::jukebox::sample::{SamplerSettings, choose};
 
 /// Numbers that are added up in one product: two small triangles take the place of one as wide as the
 /// vocabulary.
@@ -19,6 +19,8 @@ const RUN: usize = 64;
 pub struct Chooser {
     n_symbols: usize,
     sums: DType,
+    /// Whether the device can sort a vocabulary: candle's sort on Metal takes 1024 numbers at most.
+    sorts: bool,
     indices: Tensor,  // [1, symbols], as f32
     triangle: Tensor, // [RUN, RUN], sums of a run up to and with each number
     before: Tensor,   // [runs, runs], sums of the runs before each
@@ -44,6 +46,7 @@ impl Chooser {
         Ok(Self {
             n_symbols,
             sums,
+            sorts: !device.is_metal(),
             indices: Tensor::from_vec(indices, (1, n_symbols), device)?,
             triangle: triangle(RUN, |i, j| i <= j)?,
             before: triangle(n_runs, |i, j| i < j)?,
@@ -66,6 +69,10 @@ impl Chooser {
         settings: &SamplerSettings,
         dice: &Tensor,
     ) -> TensorResult<Chosen> {
+        let filters = settings.top_k.is_some() || settings.top_p.is_some();
+        if filters && !self.sorts {
+            return choose_here(logits, settings, dice);
+        }
         let weights = self.weights(logits, settings)?; // [b, symbols]
         let sums = self.running_sums(&weights)?;
         let total = sums.narrow(1, self.n_symbols - 1, 1)?; // [b, 1]
@@ -118,10 +125,28 @@ impl Chooser {
     }
 }
 
+/// The same on the CPU, for devices that cannot: logits are read and tokens written for every step.
+fn choose_here(logits: &Tensor, settings: &SamplerSettings, dice: &Tensor) -> TensorResult<Chosen> {
+    let dice = dice.to_device(&Device::Cpu)?.flatten_all()?.to_dtype(DType::F64)?;
+    let dice = dice.to_vec1::<f64>()?;
+    let rows = logits.to_vec2::<f32>()?;
+    let below_one = 1.0 - f64::EPSILON; // in single precision, dice may have been rounded up to 1
+    let chosen =
+        rows.iter().zip(&dice).map(|(row, u)| choose(row, settings, u.min(below_one)).ok());
+    let chosen: Vec<_> = chosen.collect();
+    let tokens: Vec<u32> = chosen.iter().map(|token| token.unwrap_or_default()).collect();
+    let health = |token: &Option<u32>| if token.is_some() { 0.0f32 } else { f32::NAN };
+    let health: Vec<f32> = chosen.iter().map(health).collect();
+    Ok(Chosen {
+        tokens: Tensor::from_vec(tokens, rows.len(), logits.device())?,
+        health: Tensor::from_vec(health, rows.len(), logits.device())?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jukebox::sample::{Dice, TokenRng, choose};
+    use crate::jukebox::sample::{Dice, TokenRng};
 
     /// Logits of `n` symbols in a few rows, some likely and many not, some of them equal.
     fn logits(n: usize) -> Vec<Vec<f32>> {
@@ -137,9 +162,12 @@ mod tests {
         let settings = [(None, None), (Some(1), None), (Some(7), None), (None, Some(0.6))];
         let settings = settings.into_iter().chain([(Some(40), Some(0.9)), (Some(9999), Some(1.0))]);
         for (top_k, top_p) in settings {
-            for n in [1, 12, 64, 2048, 2127] {
+            for (n, sorts) in
+                [(1, true), (12, true), (64, false), (2048, true), (2127, true), (2127, false)]
+            {
                 let settings = SamplerSettings { temperature: 0.9, top_k, top_p };
-                let (rows, chooser) = (logits(n), Chooser::new(n, &Device::Cpu).unwrap());
+                let chooser = Chooser::new(n, &Device::Cpu).unwrap();
+                let (rows, chooser) = (logits(n), Chooser { sorts, ..chooser });
                 let mut rng = TokenRng::new(5);
                 let tensor = Tensor::new(rows.clone(), &Device::Cpu).unwrap();
                 for _ in 0..60 {
@@ -183,8 +211,12 @@ mod tests {
 
             let chosen = chooser.choose(&logits, &SamplerSettings::default(), &dice).unwrap();
 
-            assert!(chosen.health.to_vec1::<f32>().unwrap()[0].is_nan());
-            assert!(chosen.tokens.to_vec1::<u32>().unwrap()[0] < 3);
+            let top_k = SamplerSettings { top_k: Some(2), ..SamplerSettings::default() };
+            let here = choose_here(&logits, &top_k, &dice).unwrap();
+            for chosen in [chosen, here] {
+                assert!(chosen.health.to_vec1::<f32>().unwrap()[0].is_nan());
+                assert!(chosen.tokens.to_vec1::<u32>().unwrap()[0] < 3);
+            }
         }
     }
 }
