@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device};
 use candle_nn::{VarBuilder, VarMap};
+use encore::jukebox::crew::{Crew, Urgency};
 use encore::jukebox::{
     Advance, LabelConfig, LabelRow, LevelSampler, LevelState, Plan, Prior, PriorConfig,
     SamplerSettings, Song, TokenRng, Vqvae, VqvaeConfig,
@@ -94,9 +95,9 @@ fn make_music() {
 fn no_thread_outlives_the_pool_that_the_networks_ran_in() {
     let before = threads();
 
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    pool.install(make_music);
-    drop(pool);
+    let mut crew = Crew::new(3, Urgency::BelowNormal);
+    crew.install(make_music);
+    drop(crew);
     let mut after = threads();
     for _ in 0..100 {
         if after == before {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{EngineError, room};
 use crate::{
-    jukebox::{DevicePrior, Floats, LevelPrior, OpenDevice, Prior, Vqvae},
+    jukebox::{DevicePrior, LevelPrior, OpenDevice, Prior, Vqvae},
     link::{Labels, PackSummary},
     pack::{Pack, Precision, find_packs, search_path},
     units::{frames_from_tokens, seconds_from_frames},
@@ -45,13 +45,17 @@ impl Model {
 }
 
 impl Model<DevicePrior> {
-    /// The same with the layers of the prior on a device, as these floats.
+    /// The same with the layers of the prior on a device, in this precision.
     ///
     /// # Errors
-    /// As [`Model::load`], and when the device has no room or no such floats.
-    pub fn load_on(pack: Pack, device: &OpenDevice, floats: Floats) -> Result<Self, EngineError> {
+    /// As [`Model::load`], and when the device has no room or not this precision.
+    pub fn load_on(
+        pack: Pack,
+        device: &OpenDevice,
+        precision: Precision,
+    ) -> Result<Self, EngineError> {
         let vqvae = pack.load_vqvae()?;
-        let prior = pack.load_prior_on(pack.top_level(), device, floats)?;
+        let prior = pack.load_prior_on(pack.top_level(), device, precision)?;
         let n_bytes = prior.n_bytes();
         Ok(Self { pack, vqvae, prior, n_bytes })
     }

@@ -23,7 +23,7 @@ use crate::{
 
 /// Works until the queue is closed.
 pub fn run(shared: &Shared) {
-    let pool = Pool::new();
+    let mut pool = Pool::new();
     let mut model = None;
     while let Some(work) = shared.queue.next() {
         shared.tell_queue();

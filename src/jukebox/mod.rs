@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows about threads, hosts, windows or file dialogs, so every layer can be tested alone.
 //!
-//! Work that is shared out goes to the rayon pool that the caller runs in, and no thread is started
+//! Work that is shared out goes to the [crew] that the caller runs in, and no thread is started
 //! besides; results do not depend on how many there are. (Whole sequences through [`Prior::logits`]
 //! are for tests and training: they run on candle, which keeps a pool of its own, like [`device`].)
 //!
@@ -10,6 +10,7 @@
 //! the layer (at the end of a level these are its tokens), and `w` the width of a transformer.
 
 pub mod config;
+pub mod crew;
 pub mod device;
 pub mod kernels;
 pub mod prior;
@@ -23,14 +24,12 @@ pub use config::{
     AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
     PriorConfig, VqvaeConfig,
 };
-pub use device::{
-    DeviceChoice, DeviceError, DeviceLevel, DevicePrior, DeviceWindow, Floats, OpenDevice,
-};
+pub use device::{DeviceChoice, DeviceError, DeviceLevel, DevicePrior, DeviceWindow, OpenDevice};
 pub use prior::{Conditioning, Decoder, LabelRow, Prior, Teller};
 pub use sample::{Dice, SamplerSettings, TokenRng};
 pub use song::{Advance, LevelPrior, LevelSampler, LevelState, LevelWriter, Plan, Song, Window};
 pub use vqvae::Vqvae;
-pub use weights::{Quantisation, Weights};
+pub use weights::{Precision, Quantisation, Weights};
 
 /// Why a network could not be built or run.
 #[derive(Debug, thiserror::Error)]

@@ -9,12 +9,12 @@ use candle_nn::VarBuilder;
 use super::JukeboxError;
 use super::kernels::{FillingMatrix, PackedMatrix, with_numbers};
 
-pub use super::kernels::{GROUP, Group, Quantisation, Rows};
+pub use super::kernels::{GROUP, Group, Precision, Quantisation, Rows};
 
 /// The large matrices of a network.
 pub trait Matrices: Send + Sync {
-    /// How a matrix is stored, unless as plain numbers.
-    fn quantisation(&self, name: &str) -> Option<Quantisation>;
+    /// How a matrix is stored; `F32` as well where there is none.
+    fn stored_as(&self, name: &str) -> Precision;
 
     /// Hands over a matrix `[n_in, n_out]` in order, a group of rows at a time.
     ///
@@ -35,14 +35,14 @@ pub struct Weights<'a> {
     pub tensors: VarBuilder<'a>,
     /// Where the matrices of the layers come from, if not from `tensors`.
     matrices: Option<Arc<dyn Matrices + 'a>>,
-    /// How the layers' matrices are held, unless they are stored in a quantisation.
-    held_as: Option<Quantisation>,
+    /// How the layers' matrices are held, unless they are stored in fewer bits.
+    held_as: Precision,
 }
 
-/// Held as they are stored; half precision is widened.
+/// Held as they are stored.
 impl<'a> From<VarBuilder<'a>> for Weights<'a> {
     fn from(tensors: VarBuilder<'a>) -> Self {
-        Self { tensors, matrices: None, held_as: None }
+        Self { tensors, matrices: None, held_as: Precision::F32 }
     }
 }
 
@@ -52,9 +52,9 @@ impl<'a> Weights<'a> {
         Self { matrices: Some(matrices), ..self }
     }
 
-    /// The same with the layers' matrices quantised while they are read, if they are not already.
-    pub fn held_as(self, quantisation: Option<Quantisation>) -> Self {
-        Self { held_as: quantisation, ..self }
+    /// The same with the layers' matrices held like this, unless they are stored in fewer bits.
+    pub fn held_as(self, held_as: Precision) -> Self {
+        Self { held_as, ..self }
     }
 
     /// The part of this name.
@@ -67,8 +67,9 @@ impl<'a> Weights<'a> {
     pub fn dense(&self, n_in: usize, n_out: usize) -> Result<PackedMatrix, JukeboxError> {
         let bias = self.tensors.get(n_out, "b")?.to_vec1::<f32>()?;
         let name = format!("{}.w", self.tensors.prefix());
-        let stored_as = self.matrices.as_ref().and_then(|matrices| matrices.quantisation(&name));
-        let mut matrix = FillingMatrix::new(n_in, bias, stored_as.or(self.held_as));
+        let stored_as = self.matrices.as_ref().map(|matrices| matrices.stored_as(&name));
+        let held_as = stored_as.unwrap_or(Precision::F32).held_as(self.held_as, n_in);
+        let mut matrix = FillingMatrix::new(n_in, bias, held_as);
         match &self.matrices {
             Some(matrices) => {
                 matrices.read(&name, [n_in, n_out], &mut |rows| matrix.push(rows))?;

@@ -9,9 +9,7 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
 use super::weights::Weights;
-use super::{
-    Conditioning, DevicePrior, Floats, JukeboxError, OpenDevice, Prior, PriorConfig, Quantisation,
-};
+use super::{Conditioning, DevicePrior, JukeboxError, OpenDevice, Precision, Prior, PriorConfig};
 
 /// Numbers that candle quantises together; other widths it cannot take.
 const BLOCK: usize = 32;
@@ -56,7 +54,7 @@ fn log_shares(logits: &[f32]) -> Vec<f64> {
 /// When it cannot have this shape.
 pub fn prior_of_noise(
     config: &PriorConfig,
-    held_as: Option<Quantisation>,
+    held_as: Precision,
     with_reference: bool,
 ) -> Result<Prior, JukeboxError> {
     let tensors = VarBuilder::from_backend(Box::new(Noise), DType::F32, Device::Cpu);
@@ -74,10 +72,10 @@ pub fn prior_of_noise(
 pub fn device_prior_of_noise(
     config: &PriorConfig,
     device: &OpenDevice,
-    floats: Floats,
+    precision: Precision,
 ) -> Result<DevicePrior, JukeboxError> {
     let tensors = VarBuilder::from_backend(Box::new(Noise), DType::F32, Device::Cpu);
-    DevicePrior::load(config, tensors, device, floats)
+    DevicePrior::load(config, tensors, device, precision)
 }
 
 /// Every tensor is there, and filled with noise of a trained model's strength.
@@ -169,7 +167,7 @@ mod tests {
     fn a_prior_is_not_apart_from_itself_and_a_quantised_one_is_a_little() {
         let config = PriorConfig { width: 64, m_attn: 0.5, ..tiny() };
         let prior = |held_as| prior_of_noise(&config, held_as, false).unwrap();
-        let exact = prior(None);
+        let exact = prior(Precision::F32);
         let cond = conditioning(&exact, 1);
         let codes: Vec<u32> = (0..24).map(|i| i * 5 % 12).collect();
         let mean = |other: &Prior| {
@@ -178,10 +176,13 @@ mod tests {
             apart.iter().sum::<f64>() / 24.0
         };
 
-        let [q8, q4] =
-            [Quantisation::Q8, Quantisation::Q4].map(|held_as| mean(&prior(Some(held_as))));
+        let [f16, bf16, q8, q4] = [Precision::F16, Precision::BF16, Precision::Q8, Precision::Q4]
+            .map(|held_as| mean(&prior(held_as)));
 
         assert!(mean(&exact).abs() < 1e-12);
-        assert!(0.0 < q8 && q8 < q4 && q4 < 0.1, "{q8} and {q4}");
+        assert!(
+            0.0 < f16 && f16 < bf16 && bf16 < q8 && q8 < q4 && q4 < 0.1,
+            "{f16} {bf16} {q8} {q4}"
+        );
     }
 }

@@ -4,40 +4,16 @@ use super::checkpoint::Checkpoint;
 use super::shapes::{TensorShape, prior_tensors, vqvae_tensors};
 use super::source::Source;
 use super::{Manifest, Pack, PriorEntry};
-use crate::jukebox::Quantisation;
-
-/// How the large matrices of a prior's layers are held in memory, unless they are stored quantised.
-///
-/// Everything else is held as `f32`, whatever it is stored as: it is small, or decides between codes by
-/// small differences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// Half precision is widened.
-    F32,
-    /// Eight-bit integers with a 16-bit scale for each 32 of them.
-    Q8,
-    /// The same with four bits.
-    Q4,
-}
-
-impl Precision {
-    pub fn quantisation(self) -> Option<Quantisation> {
-        match self {
-            Self::F32 => None,
-            Self::Q8 => Some(Quantisation::Q8),
-            Self::Q4 => Some(Quantisation::Q4),
-        }
-    }
-}
+use crate::jukebox::Precision;
 
 impl Pack {
     /// Memory that the weights of all of its networks take once they are loaded, in bytes.
     ///
-    /// What is stored quantised is counted as that, as it stays so.
+    /// What is stored in fewer bits is counted as that, as it stays so.
     pub fn memory_bytes(&self, precision: Precision) -> u64 {
         let Manifest { vqvae, priors, .. } = self.manifest();
         let vqvae = vqvae_tensors(&vqvae.config, &vqvae.levels_present);
-        let vqvae = vqvae.iter().map(|tensor| tensor_bytes(tensor, None));
+        let vqvae = vqvae.iter().map(|tensor| tensor_bytes(tensor, Precision::F32, Precision::F32));
         let priors = priors.iter().map(|prior| self.bytes_of(prior, precision));
         vqvae.sum::<u64>() + priors.sum::<u64>()
     }
@@ -49,25 +25,28 @@ impl Pack {
     }
 
     fn bytes_of(&self, prior: &PriorEntry, precision: Precision) -> u64 {
-        let file = self.header(&prior.file);
-        let held_as = |tensor: &TensorShape| {
-            let stored_as = file.as_ref().and_then(|file| file.quantisation(&tensor.name));
-            stored_as.or(precision.quantisation())
+        let file = self.header(prior);
+        let bytes = |tensor: &TensorShape| {
+            let stored_as = file.as_ref().map(|file| file.precision(&tensor.name));
+            tensor_bytes(tensor, stored_as.unwrap_or(Precision::F32), precision)
         };
-        let tensors = prior_tensors(&prior.config);
-        tensors.iter().map(|tensor| tensor_bytes(tensor, held_as(tensor))).sum()
+        prior_tensors(&prior.config).iter().map(bytes).sum()
     }
 
-    /// What a file of the pack says of its tensors, if it can be read; loading says why it cannot.
-    fn header(&self, file: &str) -> Option<Checkpoint> {
-        let source = self.is_sealed().then(|| Source::open(&self.dir().join(file)))?.ok()?;
+    /// What the file of a prior says of its tensors, if it can be read; loading says why it cannot.
+    fn header(&self, prior: &PriorEntry) -> Option<Checkpoint> {
+        if let Some(model) = &self.model {
+            return Some(model.prior(prior.config.level)?.checkpoint.clone());
+        }
+        let source = Source::open(&self.dir().join(&prior.file)).ok()?;
         Checkpoint::from_safetensors(source).ok()
     }
 }
 
-/// Memory that one tensor takes in a network that is held as this, in bytes.
-pub fn tensor_bytes(tensor: &TensorShape, held_as: Option<Quantisation>) -> u64 {
-    let quantised = held_as.zip(tensor.as_quantisable());
-    let quantised = quantised.and_then(|(held_as, [n_in, n_out])| held_as.n_bytes(n_in, n_out));
-    quantised.unwrap_or(4 * tensor.n_values())
+/// Memory that one tensor takes that is stored as one thing and asked for as another, in bytes.
+pub fn tensor_bytes(tensor: &TensorShape, stored_as: Precision, asked: Precision) -> u64 {
+    match tensor.as_layer_matrix() {
+        Some([n_in, n_out]) => stored_as.held_as(asked, n_in).n_bytes(n_in, n_out),
+        None => 4 * tensor.n_values(),
+    }
 }

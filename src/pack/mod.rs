@@ -36,13 +36,15 @@ mod weights;
 pub use error::PackError;
 pub use labels::{Chosen, IdFileError, LabelRule, Labels, LabelsError, UnknownLabel};
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
-pub use memory::{Precision, tensor_bytes};
+pub use memory::tensor_bytes;
 pub use search::{find_packs, search_path};
 
 use checkpoint::{Checkpoint, CheckpointError, Model};
 
+pub use crate::jukebox::Precision;
+
 use crate::jukebox::weights::Weights;
-use crate::jukebox::{DevicePrior, Floats, JukeboxError, OpenDevice, Prior, PriorConfig, Vqvae};
+use crate::jukebox::{DevicePrior, JukeboxError, OpenDevice, Prior, PriorConfig, Vqvae};
 use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
 use source::read_small;
 
@@ -216,7 +218,7 @@ impl Pack {
         Vqvae::load(config, levels_present, weights).map_err(self.refused(file))
     }
 
-    /// Reads the prior that writes `level`: its layers as `f32`, or quantised if they are stored so.
+    /// Reads the prior that writes `level`: its layers as they are stored.
     ///
     /// # Errors
     /// When there is none, its file is missing, damaged or misshapen, or has numbers that are none.
@@ -224,13 +226,13 @@ impl Pack {
         self.load_prior_as(level, Precision::F32)
     }
 
-    /// The same with its layers held as is asked for; what is stored quantised stays as it is.
+    /// The same with its layers held as is asked for; what is stored in fewer bits stays as it is.
     ///
     /// Weights are read a few rows at a time: beyond what is kept, this takes memory for one tensor at
     /// most. Quantising here gives the same numbers as converting to a quantised pack and loading that.
     pub fn load_prior_as(&self, level: usize, precision: Precision) -> Result<Prior, PackError> {
         let PriorEntry { file, config } = self.prior_entry(level)?;
-        let weights = self.prior_weights(level, file)?.held_as(precision.quantisation());
+        let weights = self.prior_weights(level, file)?.held_as(precision);
         Prior::load(config, weights).map_err(self.refused(file))
     }
 
@@ -241,19 +243,19 @@ impl Pack {
         Prior::load_with_reference(config, weights).map_err(self.refused(file))
     }
 
-    /// The same with its layers on a device, as these floats; what is stored quantised is widened.
+    /// The same with its layers on a device, in this precision; what is stored quantised is widened.
     ///
     /// # Errors
-    /// As [`Self::load_prior`], and when the device has no room or no such floats.
+    /// As [`Self::load_prior`], and when the device has no room or not this precision.
     pub fn load_prior_on(
         &self,
         level: usize,
         device: &OpenDevice,
-        floats: Floats,
+        precision: Precision,
     ) -> Result<DevicePrior, PackError> {
         let PriorEntry { file, config } = self.prior_entry(level)?;
         let weights = self.prior_weights(level, file)?;
-        DevicePrior::load(config, weights, device, floats).map_err(self.refused(file))
+        DevicePrior::load(config, weights, device, precision).map_err(self.refused(file))
     }
 
     fn prior_weights(&self, level: usize, file: &str) -> Result<Weights<'static>, PackError> {

@@ -5,7 +5,6 @@
 
 use crate::jukebox::config::StackShape;
 use crate::jukebox::prior::attention::function_number;
-use crate::jukebox::weights::GROUP;
 use crate::jukebox::{ConditionerConfig, PriorConfig, VqvaeConfig};
 
 /// A tensor that a file must hold.
@@ -16,13 +15,12 @@ pub struct TensorShape {
 }
 
 impl TensorShape {
-    /// `[n_in, n_out]`, if this is one of the large matrices of a transformer's layers and its inputs are
-    /// whole groups: only these can be quantised.
-    pub fn as_quantisable(&self) -> Option<[usize; 2]> {
+    /// `[n_in, n_out]`, if this is one of the large matrices of a transformer's layers.
+    pub fn as_layer_matrix(&self) -> Option<[usize; 2]> {
         let is_of_layer =
             self.name.contains(".transformer._attn_mods.") && self.name.ends_with(".w");
         match *self.shape.as_slice() {
-            [n_in, n_out] if is_of_layer && n_in.is_multiple_of(GROUP) => Some([n_in, n_out]),
+            [n_in, n_out] if is_of_layer => Some([n_in, n_out]),
             _ => None,
         }
     }

@@ -43,7 +43,7 @@ fn check(file: &Checkpoint, tensor: &TensorShape) -> Result<(), PackError> {
     let formats = [Quantisation::Q8, Quantisation::Q4];
     let stored_as =
         formats.into_iter().find(|format| file.dtype(name) == Some(ints_dtype(*format)));
-    let shapes = stored_as.zip(tensor.as_quantisable());
+    let shapes = stored_as.zip(tensor.as_layer_matrix());
     match shapes.and_then(|(stored_as, shape)| quantised_shapes(stored_as, shape)) {
         None => check_one(file, name, shape, &[Dtype::F32, Dtype::F16, Dtype::BF16]),
         Some([ints, scales]) => {

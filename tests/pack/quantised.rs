@@ -99,7 +99,8 @@ fn what_is_quantised_stays_so_and_can_be_read_as_plain_numbers() {
     let plain = logits(&Prior::load(pack.prior_config(0).unwrap(), weights).unwrap());
 
     assert_eq!(asked_for_less, want);
-    assert!(relative_error(&plain, &want) < 1e-5);
+    let off = relative_error(&plain, &want); // of what enters the products, which becomes integers too
+    assert!(off > 0.0 && off < 0.02, "{off}");
 }
 
 #[test]

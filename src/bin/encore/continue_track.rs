@@ -32,8 +32,8 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
         Place::Kernels(precision) => {
             write(args, &place, pack, as_json, |pack| Model::load_as(pack, *precision))
         }
-        Place::Device(device, floats) => {
-            write(args, &place, pack, as_json, |pack| Model::load_on(pack, device, *floats))
+        Place::Device(device, precision) => {
+            write(args, &place, pack, as_json, |pack| Model::load_on(pack, device, *precision))
         }
     }
 }

@@ -10,15 +10,6 @@ use crate::failure::{Failure, print, print_json};
 use crate::open;
 use crate::progress::Spinner;
 
-/// What packs can be converted to, and how that is held in memory: half precision is widened.
-const PRECISIONS: [(&str, Precision); 5] = [
-    ("f32", Precision::F32),
-    ("f16", Precision::F32),
-    ("bf16", Precision::F32),
-    ("q8", Precision::Q8),
-    ("q4", Precision::Q4),
-];
-
 pub fn run(folder: &Path, as_json: bool) -> Result<(), Failure> {
     let pack = open::pack(folder)?;
     {
@@ -30,7 +21,8 @@ pub fn run(folder: &Path, as_json: bool) -> Result<(), Failure> {
 
 fn facts(pack: &Pack) -> Result<Value, Failure> {
     let Manifest { name, licence, description, sampling, files, labels, .. } = pack.manifest();
-    let memory = PRECISIONS.map(|(name, precision)| (name, pack.memory_bytes(precision)));
+    let of = |precision: Precision| (precision.name(), pack.memory_bytes(precision));
+    let memory = Precision::ALL.map(of);
     let memory: std::collections::BTreeMap<_, _> = memory.into();
     let mut levels = Vec::new();
     for &level in &pack.manifest().vqvae.levels_present {
@@ -105,8 +97,8 @@ fn level_line(pack: &Pack, level: usize) -> Result<String, Failure> {
 /// The memory of each precision; those that take the same are named together.
 fn memory_line(pack: &Pack) -> String {
     let mut sizes: Vec<(u64, Vec<&str>)> = Vec::new();
-    for (name, precision) in PRECISIONS {
-        let n_bytes = pack.memory_bytes(precision);
+    for precision in Precision::ALL {
+        let (name, n_bytes) = (precision.name(), pack.memory_bytes(precision));
         match sizes.last_mut().filter(|(last, _)| *last == n_bytes) {
             Some((_, names)) => names.push(name),
             None => sizes.push((n_bytes, vec![name])),

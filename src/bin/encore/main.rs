@@ -33,6 +33,7 @@ use std::process::ExitCode;
 use args::{Cli, Command};
 use clap::Parser;
 use clap::error::ErrorKind;
+use encore::jukebox::crew::Crew;
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -40,8 +41,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return explain(&e),
     };
-    // in the pool, where large products are shared out
-    match rayon::scope(|_| run(cli)) {
+    match Crew::of_machine().install(|| run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let sentence = failure.to_string();

@@ -31,7 +31,7 @@ pub use self::level::DeviceLevel;
 pub use self::prior::DevicePrior;
 pub use self::window::{DeviceWindow, STRETCH};
 
-use super::JukeboxError;
+use super::{JukeboxError, Precision};
 
 /// Bytes of a copy that measures a device's memory, and how often it is made.
 const COPY_BYTES: usize = 512 << 20;
@@ -63,18 +63,9 @@ pub enum DeviceError {
     /// There is no such device, or its driver refuses.
     #[error("{choice} cannot be used: {problem}; look whether the card and its driver are there")]
     Refused { choice: DeviceChoice, problem: String },
-    /// The device cannot compute with these floats.
-    #[error("{choice} cannot compute with {floats}; choose {instead}")]
-    Floats { choice: DeviceChoice, floats: Floats, instead: &'static str },
-}
-
-/// What the layers' weights, activations and caches are held as. Labels, the head, and choosing a token
-/// are always in single precision or better, as in the original.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Floats {
-    F32,
-    F16,
-    BF16,
+    /// The device cannot compute with such numbers.
+    #[error("{choice} cannot compute with {precision}; choose {instead}")]
+    Precision { choice: DeviceChoice, precision: &'static str, instead: &'static str },
 }
 
 /// A device that can be used.
@@ -115,16 +106,16 @@ impl DeviceChoice {
         }
     }
 
-    /// The floats with which it is fastest.
-    pub fn best(self) -> Floats {
-        if self == Self::Cpu { Floats::F32 } else { self.halves() }
+    /// The precision with which it is fastest.
+    pub fn best(self) -> Precision {
+        if self == Self::Cpu { Precision::F32 } else { self.halves() }
     }
 
-    /// The half-precision floats that it is good at.
-    pub fn halves(self) -> Floats {
+    /// The half precision that it is good at.
+    pub fn halves(self) -> Precision {
         match self {
-            Self::Cuda(_) => Floats::BF16,
-            Self::Cpu | Self::Metal => Floats::F16,
+            Self::Cuda(_) => Precision::BF16,
+            Self::Cpu | Self::Metal => Precision::F16,
         }
     }
 }
@@ -134,15 +125,18 @@ impl OpenDevice {
         self.choice
     }
 
-    /// The type of tensors of these floats.
-    fn dtype(&self, floats: Floats) -> Result<DType, DeviceError> {
-        match (self.choice, floats) {
-            (_, Floats::F32) => Ok(DType::F32),
-            (_, Floats::F16) => Ok(DType::F16),
-            (DeviceChoice::Cpu, Floats::BF16) => {
-                Err(DeviceError::Floats { choice: self.choice, floats, instead: "f32 or f16" })
-            }
-            (_, Floats::BF16) => Ok(DType::BF16),
+    /// The type of tensors in which layers are held like that: weights, activations and caches. Labels, the
+    /// head, and choosing a token are always in single precision or better, as in the original.
+    fn dtype(&self, precision: Precision) -> Result<DType, DeviceError> {
+        let (choice, name) = (self.choice, precision.name());
+        let refused = |instead| DeviceError::Precision { choice, precision: name, instead };
+        match (precision, choice) {
+            (Precision::F32, _) => Ok(DType::F32),
+            (Precision::F16, _) => Ok(DType::F16),
+            (Precision::BF16, DeviceChoice::Cpu) => Err(refused("f32 or f16")),
+            (Precision::BF16, _) => Ok(DType::BF16),
+            (Precision::Q8 | Precision::Q4, DeviceChoice::Cpu) => Err(refused("f32 or f16")),
+            (Precision::Q8 | Precision::Q4, _) => Err(refused("f32, f16 or bf16")),
         }
     }
 
@@ -191,30 +185,6 @@ impl fmt::Display for DeviceChoice {
             Self::Cuda(idx) => write!(f, "cuda:{idx}"),
             Self::Metal => f.write_str("metal"),
         }
-    }
-}
-
-impl Floats {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::BF16 => "bf16",
-        }
-    }
-
-    /// Bytes of one.
-    pub fn n_bytes(self) -> u64 {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::BF16 => 2,
-        }
-    }
-}
-
-impl fmt::Display for Floats {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

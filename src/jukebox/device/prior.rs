@@ -2,22 +2,22 @@
 
 use candle_core::{Device, Result as TensorResult, Tensor};
 
+use super::OpenDevice;
 use super::cache::Cache;
 use super::choose::Chooser;
 use super::layer::{DeviceLayer, Place};
 use super::window::{DeviceWindow, Known};
-use super::{Floats, OpenDevice};
 use crate::jukebox::config::StackShape;
 use crate::jukebox::kernels::Slots;
 use crate::jukebox::prior::attention::Attention;
 use crate::jukebox::prior::{Conditioning, Teller};
-use crate::jukebox::{JukeboxError, PriorConfig, Weights};
+use crate::jukebox::{JukeboxError, Precision, PriorConfig, Weights};
 
 /// A prior whose layers run on a device.
 pub struct DevicePrior {
     config: PriorConfig,
     shape: StackShape,
-    floats: Floats,
+    precision: Precision,
     place: Place,
     teller: Teller,
     layers: Vec<DeviceLayer>,
@@ -28,23 +28,23 @@ pub struct DevicePrior {
 }
 
 impl DevicePrior {
-    /// Reads what [`Prior::load`](crate::jukebox::Prior::load) reads, with the layers on `device` as
-    /// `floats`. On this side it takes memory for what tells windows about their song, and for one matrix
+    /// Reads what [`Prior::load`](crate::jukebox::Prior::load) reads, with the layers on `device` in
+    /// `precision`. On this side it takes memory for what tells windows about their song, and for one matrix
     /// at a time.
     ///
     /// # Errors
-    /// When the weights are none of this prior, the device cannot compute with such floats, or it has no
+    /// When the weights are none of this prior, the device cannot compute in this precision, or it has no
     /// room.
     pub fn load<'a>(
         config: &PriorConfig,
         weights: impl Into<Weights<'a>>,
         device: &OpenDevice,
-        floats: Floats,
+        precision: Precision,
     ) -> Result<Self, JukeboxError> {
         if let Some(problem) = config.problem() {
             return Err(JukeboxError::Config(problem));
         }
-        let place = Place { device: device.device.clone(), dtype: device.dtype(floats)? };
+        let place = Place { device: device.device.clone(), dtype: device.dtype(precision)? };
         let (weights, shape) = (weights.into(), config.stack());
         let (prior, exact) = (weights.pp("prior"), place.of_f32());
         let table = |n: usize, name| exact.put(&prior.tensors.get((n, shape.width), name)?);
@@ -70,7 +70,7 @@ impl DevicePrior {
             x_emb,
             head,
             shape,
-            floats,
+            precision,
             place,
         })
     }
@@ -85,8 +85,8 @@ impl DevicePrior {
     }
 
     /// What its layers are held as.
-    pub fn floats(&self) -> Floats {
-        self.floats
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Memory on the device for the weights, in bytes.
@@ -95,14 +95,14 @@ impl DevicePrior {
         let tables = [&self.pos_emb, &self.x_emb, &self.head].map(Tensor::elem_count);
         let n_tables = if self.config.merged_decoder { 3 } else { 2 }; // the head may be one of them
         let tables: usize = tables[..n_tables].iter().sum();
-        layers as u64 * self.floats.n_bytes() + 4 * tables as u64
+        (layers * self.place.dtype.size_in_bytes() + 4 * tables) as u64
     }
 
     /// Memory on the device for what a column of a window remembers, keys and values, in bytes.
     pub fn window_bytes(&self) -> usize {
         let slots = |layer: &DeviceLayer| Slots::new(&self.shape, layer.attention).capacity();
         let n_slots: usize = self.layers.iter().map(slots).sum();
-        2 * n_slots * self.shape.attn_width() * self.floats.n_bytes() as usize
+        2 * n_slots * self.shape.attn_width() * self.place.dtype.size_in_bytes()
     }
 
     /// Starts to write a window, a column for each row of the conditioning, as [`Teller::condition`]

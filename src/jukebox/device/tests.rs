@@ -7,8 +7,8 @@ use crate::jukebox::prior::tests::{
 use crate::jukebox::sample::choose;
 use crate::jukebox::yardstick::{device_prior_of_noise, prior_of_noise};
 use crate::jukebox::{
-    Advance, Dice, LevelSampler, LevelState, LevelWriter, LyricsConfig, Plan, Prior, PriorConfig,
-    SamplerSettings, Song, TokenRng,
+    Advance, Dice, LevelSampler, LevelState, LevelWriter, LyricsConfig, Plan, Precision, Prior,
+    PriorConfig, SamplerSettings, Song, TokenRng,
 };
 
 const SETTINGS: SamplerSettings = SamplerSettings { temperature: 0.95, top_k: None, top_p: None };
@@ -40,9 +40,9 @@ fn cpu() -> OpenDevice {
 }
 
 /// The same weights in the kernels and as a device has them.
-fn both(config: &PriorConfig, floats: Floats) -> (Prior, DevicePrior) {
+fn both(config: &PriorConfig, precision: Precision) -> (Prior, DevicePrior) {
     let tensors = random_tensors(config);
-    let on_device = DevicePrior::load(config, tensors.clone(), &cpu(), floats).unwrap();
+    let on_device = DevicePrior::load(config, tensors.clone(), &cpu(), precision).unwrap();
     (Prior::load(config, tensors).unwrap(), on_device)
 }
 
@@ -59,7 +59,7 @@ fn every_order_has_the_logits_of_the_kernels_after_chunks_of_any_length() {
     let code = |row: u32, i: u32| (i * i * 7 + row * 3 + i) % 12;
     let codes: Vec<Vec<u32>> = (0..2).map(|row| (0..24).map(|i| code(row, i)).collect()).collect();
     for config in models() {
-        let (prior, on_device) = both(&config, Floats::F32);
+        let (prior, on_device) = both(&config, Precision::F32);
         let cond = conditioning(&prior, 2);
         for (n_prefill, chunk) in [(0, 1), (7, 7), (13, 5), (23, 16), (20, 20)] {
             let mut decoder = prior.start(cond.clone()).unwrap();
@@ -92,7 +92,7 @@ fn every_order_writes_the_tokens_of_the_kernels_greedily_and_by_dice() {
     let filtered = SamplerSettings { top_k: Some(9), top_p: Some(0.9), ..SETTINGS };
     let (mut n_tokens, mut n_moved) = (0, 0);
     for config in models().into_iter().map(longer) {
-        let (prior, on_device) = both(&config, Floats::F32);
+        let (prior, on_device) = both(&config, Precision::F32);
         let cond = conditioning(&prior, 3);
         for settings in [greedy, SETTINGS, filtered] {
             let known = [vec![5, 6, 7, 1, 2], vec![1, 2, 3, 0, 9], vec![4, 4, 4, 11, 10]];
@@ -127,7 +127,7 @@ fn every_order_writes_the_tokens_of_the_kernels_greedily_and_by_dice() {
 #[test]
 fn columns_that_part_after_a_common_beginning_are_each_as_if_alone() {
     for config in [tiny(), single_sequence(), separate_encoder(), upsampler()] {
-        let (prior, on_device) = both(&config, Floats::F32);
+        let (prior, on_device) = both(&config, Precision::F32);
         let cond = conditioning(&prior, 1);
         let known = vec![vec![3, 1, 4, 1, 5, 9]];
         let mut together = on_device.start(&cond).unwrap();
@@ -150,8 +150,8 @@ fn columns_that_part_after_a_common_beginning_are_each_as_if_alone() {
 #[test]
 fn half_precision_is_near() {
     for config in [tiny(), single_sequence(), separate_encoder(), upsampler()] {
-        let exact = prior_of_noise(&config, None, false).unwrap();
-        let halves = device_prior_of_noise(&config, &cpu(), Floats::F16).unwrap();
+        let exact = prior_of_noise(&config, Precision::F32, false).unwrap();
+        let halves = device_prior_of_noise(&config, &cpu(), Precision::F16).unwrap();
         let cond = conditioning(&exact, 2);
         let known = [vec![1, 2, 3, 4, 5, 6], vec![6, 5, 4, 3, 2, 1]];
         let mut decoder = exact.start(cond.clone()).unwrap();
@@ -172,8 +172,8 @@ fn half_precision_is_near() {
 #[test]
 fn a_level_becomes_what_the_kernels_make_of_it_window_by_window() {
     for config in [tiny(), longer(single_sequence()), separate_encoder(), upsampler()] {
-        let prior = prior_of_noise(&config, None, false).unwrap();
-        let on_device = device_prior_of_noise(&config, &cpu(), Floats::F32).unwrap();
+        let prior = prior_of_noise(&config, Precision::F32, false).unwrap();
+        let on_device = device_prior_of_noise(&config, &cpu(), Precision::F32).unwrap();
         let n_ctx = config.n_ctx;
         let song = Song {
             labels: rows(&config, 1).remove(0),
@@ -209,7 +209,7 @@ fn a_level_becomes_what_the_kernels_make_of_it_window_by_window() {
 
 #[test]
 fn what_a_window_has_no_place_for_is_refused() {
-    let (prior, on_device) = both(&tiny(), Floats::F32);
+    let (prior, on_device) = both(&tiny(), Precision::F32);
     let cond = conditioning(&prior, 1);
     let mut window = on_device.start(&cond).unwrap();
     let said = |e: JukeboxError| e.to_string();
@@ -253,8 +253,11 @@ fn devices_have_names_and_a_build_without_one_says_what_to_do() {
 }
 
 #[test]
-fn the_cpu_does_not_compute_with_bf16() {
-    let error = device_prior_of_noise(&tiny(), &cpu(), Floats::BF16).err().unwrap();
+fn a_precision_that_the_device_has_not_is_refused() {
+    for precision in [Precision::BF16, Precision::Q8, Precision::Q4] {
+        let error = device_prior_of_noise(&tiny(), &cpu(), precision).err().unwrap().to_string();
 
-    assert_eq!(error.to_string(), "cpu cannot compute with bf16; choose f32 or f16");
+        let name = precision.name();
+        assert_eq!(error, format!("cpu cannot compute with {name}; choose f32 or f16"));
+    }
 }

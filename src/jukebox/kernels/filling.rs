@@ -1,7 +1,8 @@
 //! A matrix taken in a few rows at a time, so that loading needs little more than what it keeps.
 
 use super::matrix::PackedMatrix;
-use super::quantised::{GROUP, Group, Quantisation};
+use super::precision::Precision;
+use super::quantised::{GROUP, Group};
 use super::tiles::Tiles;
 
 /// The next rows of weights `[n_in, n_out]`.
@@ -22,10 +23,13 @@ pub struct FillingMatrix {
 }
 
 impl FillingMatrix {
-    /// Only whole groups of inputs can be quantised; other matrices are held as floats.
-    pub fn new(n_in: usize, bias: Vec<f32>, held_as: Option<Quantisation>) -> Self {
+    /// Held as floats where integers would not have whole groups.
+    pub fn new(n_in: usize, bias: Vec<f32>, held_as: Precision) -> Self {
         let tiles = Tiles::new(n_in, bias.len(), held_as);
-        let group = tiles.format().map(|format| Group::new(format, bias.len()));
+        let group = match &tiles {
+            Tiles::Quantised(tiles) => Some(Group::new(tiles.format, bias.len())),
+            _ => None,
+        };
         Self { n_in, bias, tiles, n_done: 0, group, plain: Vec::new() }
     }
 
@@ -33,7 +37,9 @@ impl FillingMatrix {
     pub fn push(&mut self, rows: Rows) {
         match rows {
             Rows::Plain(weights) => self.push_plain(weights),
-            Rows::Quantised(group) if Some(group.format) == self.tiles.format() => {
+            Rows::Quantised(group)
+                if self.group.as_ref().is_some_and(|held| held.format == group.format) =>
+            {
                 self.tiles.set_group(self.n_done, group);
                 self.n_done += GROUP;
             }
@@ -61,6 +67,6 @@ impl FillingMatrix {
     /// The matrix, if all of its rows came.
     pub fn finish(self) -> Option<PackedMatrix> {
         let Self { n_in, bias, tiles, n_done, .. } = self;
-        (n_done == n_in).then(|| PackedMatrix::from_tiles(n_in, &bias, tiles))
+        (n_done == n_in).then(|| PackedMatrix::new(n_in, &bias, tiles))
     }
 }

@@ -5,9 +5,10 @@
 //! with more rows.
 
 use super::cache::Slots;
-use super::matrix::PackedMatrix;
+use super::heads::{Cache, Pass};
+use super::matrix::Room;
 use super::packed::{PackedLayer, PackedStack};
-use super::rows::{add, attend, quick_gelu};
+use super::rows::{add, quick_gelu};
 use super::{LyricStates, Observer, StepBackend};
 use crate::jukebox::JukeboxError;
 use crate::jukebox::config::StackShape;
@@ -22,14 +23,6 @@ pub struct FusedBackend<'m> {
     many: Scratch,      // for prefills, as large as the last one
 }
 
-/// Keys and values of one layer, `[b, heads, slots, c]` each.
-struct Cache {
-    slots: Slots,
-    heads: usize,
-    keys: Vec<f32>,
-    values: Vec<f32>,
-}
-
 /// What lies between the parts of a layer, for `n` rows.
 #[derive(Default)]
 struct Scratch {
@@ -41,7 +34,8 @@ struct Scratch {
     qkv: Vec<f32>,    // [n, 3 * s]
     a: Vec<f32>,      // [n, s]
     hidden: Vec<f32>, // [n, mlp]
-    scores: Vec<f32>, // as many as a position can see
+    scores: Vec<f32>, // [b, heads] of as many as a position can see
+    room: Room,
 }
 
 impl<'m> FusedBackend<'m> {
@@ -55,7 +49,7 @@ impl<'m> FusedBackend<'m> {
             cache
         };
         let caches = packed.layers.iter().map(cache).collect();
-        let (one, many) = (Scratch::new(&packed.shape, b), Scratch::default());
+        let (one, many) = (Scratch::new(&packed.shape, b, 1), Scratch::default());
         Self { packed, b, position: 0, caches, one, many }
     }
 }
@@ -69,23 +63,17 @@ impl StepBackend for FusedBackend<'_> {
     ) -> Result<(), JukeboxError> {
         let n = self.b * n_steps;
         if 1 < n_steps && self.many.n != n {
-            self.many = Scratch::new(&self.packed.shape, n);
+            self.many = Scratch::new(&self.packed.shape, self.b, n_steps);
         }
-        let (scratch, multiply): (_, Multiply) = match n_steps {
-            1 => (&mut self.one, PackedMatrix::multiply),
-            _ => (&mut self.many, PackedMatrix::multiply_all),
-        };
+        let scratch = if n_steps == 1 { &mut self.one } else { &mut self.many };
         scratch.x.copy_from_slice(rows);
+        let pass = Pass { first: self.position, n_steps };
         let layers = self.packed.layers.iter().zip(&mut self.caches).enumerate();
         for (layer_idx, (layer, cache)) in layers {
-            let is_watched = observer.wants_weights(layer_idx);
-            layer.run(scratch, multiply, |idx, qkv, scores, a| {
-                let (row, position) = (idx / n_steps, self.position + idx % n_steps);
-                cache.attend(row, position, qkv, scores, a, |head, weights| {
-                    if is_watched {
-                        observer.weights(head, row, position, weights);
-                    }
-                });
+            let watch = observer.wants_weights(layer_idx);
+            layer.run(scratch, |qkv, scores, a| {
+                let watch = watch.then_some(&mut *observer as &mut dyn Observer);
+                cache.attend(pass, qkv, scores, a, watch);
             });
             observer.after_layer(layer_idx, &scratch.x);
         }
@@ -95,43 +83,28 @@ impl StepBackend for FusedBackend<'_> {
     }
 
     fn repeat(&mut self, b: usize) -> Result<(), JukeboxError> {
-        for cache in &mut self.caches {
-            cache.keys = cache.keys.repeat(b);
-            cache.values = cache.values.repeat(b);
-        }
+        self.caches.iter_mut().for_each(|cache| cache.repeat(b));
         self.b = b;
-        (self.one, self.many) = (Scratch::new(&self.packed.shape, b), Scratch::default());
+        (self.one, self.many) = (Scratch::new(&self.packed.shape, b, 1), Scratch::default());
         Ok(())
     }
 }
 
-/// A product of all rows with one matrix.
-type Multiply = fn(&PackedMatrix, &[f32], &mut [f32]);
-
 impl PackedLayer {
-    /// `scratch.x` through the layer; `attend` takes a row's index, queries, keys and values.
-    fn run(
-        &self,
-        scratch: &mut Scratch,
-        multiply: Multiply,
-        mut attend: impl FnMut(usize, &[f32], &mut [f32], &mut [f32]),
-    ) {
-        let Scratch { n, x, before, normed, branch, qkv, a, hidden, scores } = scratch;
+    /// `scratch.x` through the layer; `attend` takes queries, keys and values of all rows.
+    fn run(&self, scratch: &mut Scratch, attend: impl FnOnce(&[f32], &mut [f32], &mut [f32])) {
+        let Scratch { n, x, before, normed, branch, qkv, a, hidden, scores, room } = scratch;
         self.ln_0.normalise(x, normed);
-        let (qkv_width, a_width) = (self.c_attn.n_out(), a.len() / *n);
-        let qkv = &mut qkv[..*n * qkv_width];
-        multiply(&self.c_attn, normed, qkv);
-        let rows = qkv.chunks_exact(qkv_width).zip(a.chunks_exact_mut(a_width));
-        for (idx, (qkv, a)) in rows.enumerate() {
-            attend(idx, qkv, scores, a);
-        }
-        multiply(&self.c_proj, a, branch);
+        let qkv = &mut qkv[..*n * self.c_attn.n_out()];
+        self.c_attn.multiply(normed, room, qkv);
+        attend(qkv, scores, a);
+        self.c_proj.multiply(a, room, branch);
         before.copy_from_slice(x);
         add(x, branch); // x + a
         self.ln_1.normalise(x, normed);
-        multiply(&self.c_fc, normed, hidden);
+        self.c_fc.multiply(normed, room, hidden);
         quick_gelu(hidden);
-        multiply(&self.c_out, hidden, branch);
+        self.c_out.multiply(hidden, room, branch);
         add(x, branch); // x + a + m
         if self.branch_scale != 1.0 {
             let scale = self.branch_scale;
@@ -140,65 +113,11 @@ impl PackedLayer {
     }
 }
 
-impl Cache {
-    fn new(shape: &StackShape, slots: Slots, b: usize) -> Self {
-        let zeros = vec![0.0; b * shape.attn_width() * slots.capacity()];
-        Self { slots, heads: shape.heads, keys: zeros.clone(), values: zeros }
-    }
-
-    /// Keys and values of lyrics, which stay as they are: `states` is `[b, slots, w]`.
-    fn fill(&mut self, c_enc_kv: &PackedMatrix, states: LyricStates, b: usize) {
-        let (capacity, s) = (self.slots.capacity(), c_enc_kv.n_out() / 2);
-        let mut kv = vec![0.0; b * capacity * 2 * s];
-        c_enc_kv.multiply_all(states, &mut kv);
-        for (idx, kv) in kv.chunks_exact(2 * s).enumerate() {
-            self.keep(idx / capacity, idx % capacity, kv);
-        }
-    }
-
-    /// Writes the keys and values, `[2 * s]`, of one slot of one sequence.
-    fn keep(&mut self, row: usize, slot: usize, kv: &[f32]) {
-        let (k, v) = kv.split_at(kv.len() / 2);
-        let (c, capacity) = (k.len() / self.heads, self.slots.capacity());
-        for head in 0..self.heads {
-            let at = ((row * self.heads + head) * capacity + slot) * c;
-            let channels = head * c..(head + 1) * c;
-            self.keys[at..at + c].copy_from_slice(&k[channels.clone()]);
-            self.values[at..at + c].copy_from_slice(&v[channels]);
-        }
-    }
-
-    /// Keeps one position of one sequence and writes what it attends to, `[s]`.
-    fn attend(
-        &mut self,
-        row: usize,
-        position: usize,
-        qkv: &[f32],
-        scores: &mut [f32],
-        a: &mut [f32],
-        mut watch: impl FnMut(usize, &[f32]),
-    ) {
-        let (q, kv) = qkv.split_at(a.len());
-        let (c, capacity) = (q.len() / self.heads, self.slots.capacity());
-        if let Some(slot) = self.slots.write(position) {
-            self.keep(row, slot, kv);
-        }
-        let read = self.slots.read(position);
-        let scores = &mut scores[..read.len()];
-        for head in 0..self.heads {
-            let base = (row * self.heads + head) * capacity;
-            let channels = head * c..(head + 1) * c;
-            let seen = (base + read.start) * c..(base + read.end) * c;
-            let (keys, values) = (&self.keys[seen.clone()], &self.values[seen]);
-            attend(&q[channels.clone()], keys, values, scores, &mut a[channels]);
-            watch(head, scores);
-        }
-    }
-}
-
 impl Scratch {
-    fn new(shape: &StackShape, n: usize) -> Self {
+    fn new(shape: &StackShape, b: usize, n_steps: usize) -> Self {
+        let n = b * n_steps;
         let rows = |width: usize| vec![0.0; n * width];
+        let n_seen = shape.n_positions.max(shape.n_states.unwrap_or(0));
         let (w, s) = (shape.width, shape.attn_width());
         Self {
             n,
@@ -209,7 +128,8 @@ impl Scratch {
             qkv: rows(3 * s),
             a: rows(s),
             hidden: rows(shape.mlp_width()),
-            scores: vec![0.0; shape.n_positions.max(shape.n_states.unwrap_or(0))],
+            scores: vec![0.0; b * shape.heads * n_seen],
+            room: Room::default(),
         }
     }
 }

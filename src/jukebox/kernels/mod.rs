@@ -4,10 +4,14 @@
 //! business of `prior`. All backends compute the same thing, and each is held to [`reference`].
 
 mod cache;
+pub(crate) mod dense;
 mod filling;
+pub(crate) mod float_matrix;
 mod fused;
-pub(crate) mod matrix;
+mod heads;
+mod matrix;
 mod packed;
+mod precision;
 mod quantised;
 mod rows;
 mod simd;
@@ -23,7 +27,13 @@ pub(crate) use self::filling::FillingMatrix;
 pub use self::filling::Rows;
 pub use self::matrix::PackedMatrix;
 pub(crate) use self::packed::{Affine, PackedStack, packed_dense, with_numbers};
+pub use self::precision::Precision;
 pub use self::quantised::{GROUP, Group, Quantisation};
+
+/// Name of the processor's instructions that products use; `ENCORE_CPU` asks for others.
+pub fn instructions() -> &'static str {
+    simd::products().cpu.name()
+}
 
 /// A stack of layers that remembers what its later positions need of the earlier ones.
 ///

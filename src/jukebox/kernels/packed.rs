@@ -6,6 +6,7 @@
 use candle_core::{Storage, Tensor};
 use candle_nn::VarBuilder;
 
+use super::float_matrix::FloatMatrix;
 use super::matrix::PackedMatrix;
 use super::rows::layer_norm;
 use crate::jukebox::JukeboxError;
@@ -94,10 +95,10 @@ pub fn packed_dense(
     n_in: usize,
     n_out: usize,
     vb: VarBuilder,
-) -> Result<PackedMatrix, JukeboxError> {
+) -> Result<FloatMatrix, JukeboxError> {
     let bias = vb.get(n_out, "b")?.to_vec1::<f32>()?;
     with_numbers(&vb.get((n_in, n_out), "w")?, |weight| {
-        PackedMatrix::from_fn(n_in, &bias, |i, o| weight[i * n_out + o])
+        FloatMatrix::from_fn(n_in, &bias, |i, o| weight[i * n_out + o])
     })
 }
 

@@ -8,17 +8,15 @@
 //!
 //! [`Group`] is a group of rows as packs store them; [`QuantisedTiles`] is what the products read.
 
-use std::ops::Range;
-
 use half::bf16;
 
-use super::simd::TILE;
+use super::simd::{IntTile, LINE, Line, Q4_LINES, Q8_LINES, QUAD, TILE};
 
 /// Consecutive inputs of an output that share a scale.
 pub const GROUP: usize = 32;
 
 /// Bytes of a tile's scales of one group.
-pub const SCALE_BYTES: usize = 2 * TILE;
+const SCALE_BYTES: usize = 2 * TILE;
 
 /// How many bits the integers have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +42,6 @@ impl Quantisation {
             Self::Q8 => GROUP,
             Self::Q4 => GROUP / 2,
         }
-    }
-
-    /// Bytes of a matrix with its scales, if its inputs are whole groups.
-    pub const fn n_bytes(self, n_in: usize, n_out: usize) -> Option<u64> {
-        if !n_in.is_multiple_of(GROUP) {
-            return None;
-        }
-        Some((n_in / GROUP) as u64 * n_out as u64 * (self.group_bytes() as u64 + 2))
     }
 }
 
@@ -145,67 +135,95 @@ fn nearest(x: f32) -> u8 {
     (x + ONE_AND_A_HALF).to_bits() as u8
 }
 
-/// The weights of a matrix, tile by tile and in these group by group: `TILE` scales, then the integers of
-/// each input (or pair of inputs), `TILE` bytes.
+/// The weights of a matrix, tile by tile: the scales of all groups, then their integers as
+/// [`Line`]s of four or eight inputs.
 pub struct QuantisedTiles {
     pub format: Quantisation,
     n_groups: usize,
-    tiles: Vec<u8>, // [n_out / TILE][n_groups][block_bytes]
+    lines: Vec<Line>, // [n_out / TILE][scale_lines + n_groups * group_lines]
 }
 
 impl QuantisedTiles {
     /// Zeros for a matrix whose inputs are whole groups.
     pub fn new(format: Quantisation, n_in: usize, n_out: usize) -> Self {
         let n_groups = n_in / GROUP;
-        let n_bytes = n_out.div_ceil(TILE) * n_groups * block_bytes(format);
-        Self { format, n_groups, tiles: vec![0; n_bytes] }
+        let mut tiles = Self { format, n_groups, lines: Vec::new() };
+        let n_lines = n_out.div_ceil(TILE) * tiles.tile_lines();
+        tiles.lines = vec![Line([0; LINE]); n_lines];
+        tiles
     }
 
     /// Takes the inputs from `group_idx * GROUP` on; the format is its own.
     pub fn set_group(&mut self, group_idx: usize, group: &Group) {
-        let (n_out, block_bytes) = (group.scales.len(), block_bytes(self.format));
-        for (idx, tile) in self.tiles.chunks_exact_mut(self.n_groups * block_bytes).enumerate() {
-            let block = &mut tile[group_idx * block_bytes..][..block_bytes];
-            let (scales, ints) = block.split_at_mut(SCALE_BYTES);
+        let (n_out, n_scales, n_lines) =
+            (group.scales.len(), self.scale_lines(), group_lines(self.format));
+        let rows: Vec<&[u8]> = group.ints.chunks_exact(n_out).collect();
+        let tile_lines = self.tile_lines();
+        for (idx, tile) in self.lines.chunks_exact_mut(tile_lines).enumerate() {
             let outputs = idx * TILE..n_out.min((idx + 1) * TILE);
-            let bytes = group.scales[outputs.clone()].iter().map(|scale| scale.to_le_bytes());
-            scales.as_chunks_mut::<2>().0.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
-            let rows = ints.chunks_exact_mut(TILE).zip(group.ints.chunks_exact(n_out));
-            rows.for_each(|(to, from)| {
-                to[..outputs.len()].copy_from_slice(&from[outputs.clone()]);
-            });
+            let (scales, lines) = tile.split_at_mut(n_scales);
+            let scales = &mut scales[group_idx / 2].0[group_idx % 2 * SCALE_BYTES..];
+            let from = group.scales[outputs.clone()].iter().map(|scale| scale.to_le_bytes());
+            scales.as_chunks_mut::<2>().0.iter_mut().zip(from).for_each(|(to, from)| *to = from);
+            let lines = lines[group_idx * n_lines..][..n_lines].iter_mut();
+            for (line, rows) in lines.zip(rows.as_chunks::<QUAD>().0) {
+                let quads = line.0.as_chunks_mut::<QUAD>().0.iter_mut();
+                for (quad, o) in quads.zip(outputs.clone()) {
+                    let [a, b, c, d] = rows.map(|row| row[o]);
+                    *quad = match self.format {
+                        Quantisation::Q8 => [a, b, c, d].map(|int| int ^ 128), // adds it
+                        Quantisation::Q4 => {
+                            [a & 15 | c << 4, a >> 4 | c & 240, b & 15 | d << 4, b >> 4 | d & 240]
+                        }
+                    };
+                }
+            }
         }
     }
 
     /// One tile: all inputs of `TILE` outputs.
-    pub fn tile(&self, idx: usize) -> &[u8] {
-        let tile_bytes = self.n_groups * block_bytes(self.format);
-        &self.tiles[idx * tile_bytes..(idx + 1) * tile_bytes]
-    }
-
-    /// The part of a tile that holds these inputs, which are whole groups.
-    pub fn blocks(&self, idx: usize, inputs: Range<usize>) -> &[u8] {
-        let block_bytes = block_bytes(self.format);
-        &self.tile(idx)[inputs.start / GROUP * block_bytes..inputs.end / GROUP * block_bytes]
+    pub fn tile(&self, idx: usize) -> IntTile<'_> {
+        let tile_lines = self.tile_lines();
+        let tile = &self.lines[idx * tile_lines..(idx + 1) * tile_lines];
+        let (scales, ints) = tile.split_at(self.scale_lines());
+        IntTile { scales, ints }
     }
 
     pub fn n_bytes(&self) -> usize {
-        self.tiles.len()
+        size_of_val(self.lines.as_slice())
     }
 
     /// The weight from input `i` to output `o`.
+    #[cfg(test)]
     pub fn weight(&self, i: usize, o: usize) -> f32 {
-        let block_bytes = block_bytes(self.format);
-        let block = &self.tile(o / TILE)[i / GROUP * block_bytes..][..block_bytes];
-        let (scales, ints) = block.split_at(SCALE_BYTES);
-        let scale = bf16::from_le_bytes([scales[2 * (o % TILE)], scales[2 * (o % TILE) + 1]]);
-        f32::from(int_at(self.format, ints, TILE, i % GROUP, o % TILE)) * scale.to_f32()
+        let tile = self.tile(o / TILE);
+        use super::simd::{Q4_ABOVE, Q8_ABOVE, scales_of};
+        let (group, quad, byte) = (i / GROUP, i % GROUP / QUAD, QUAD * (o % TILE) + i % QUAD);
+        let lines = &tile.ints[group * group_lines(self.format)..];
+        let int = match self.format {
+            Quantisation::Q8 => i32::from(lines[quad].0[byte]) - Q8_ABOVE,
+            Quantisation::Q4 => {
+                i32::from(lines[quad / 2].0[byte] >> (4 * (quad % 2)) & 15) - Q4_ABOVE
+            }
+        };
+        int as f32 * scales_of(tile, group)[o % TILE]
+    }
+
+    fn scale_lines(&self) -> usize {
+        (self.n_groups * SCALE_BYTES).div_ceil(LINE)
+    }
+
+    fn tile_lines(&self) -> usize {
+        self.scale_lines() + self.n_groups * group_lines(self.format)
     }
 }
 
-/// Bytes of a tile's group.
-pub const fn block_bytes(format: Quantisation) -> usize {
-    SCALE_BYTES + format.group_bytes() * TILE
+/// Lines of a tile's integers of one group.
+const fn group_lines(format: Quantisation) -> usize {
+    match format {
+        Quantisation::Q8 => Q8_LINES,
+        Quantisation::Q4 => Q4_LINES,
+    }
 }
 
 #[cfg(test)]

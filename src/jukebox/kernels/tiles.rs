@@ -1,68 +1,123 @@
 //! The weights of a matrix as the products read them: each once, in tiles of [`TILE`] outputs.
 
-use std::ops::Range;
+use half::{bf16, f16};
 
-use super::quantised::{GROUP, Group, Quantisation, QuantisedTiles};
-use super::simd::{self, TILE};
-
-/// Inputs of a quantised tile that are made floats at once, for many rows: two tiles fit the first cache.
-pub const PIECE: usize = 4 * GROUP;
-
-/// Room for as many inputs of two tiles.
-pub type Floats = [[f32; PIECE * TILE]; 2];
+use super::precision::Precision;
+use super::quantised::{GROUP, Group, QuantisedTiles};
+use super::simd::{FloatProduct, Products, TILE};
 
 /// A new way to hold weights is a new variant here, with its products in `simd`.
 pub enum Tiles {
-    F32 { n_in: usize, tiles: Vec<f32> }, // [n_out / TILE][n_in][TILE]
+    F32(FloatTiles<f32>),
+    F16(FloatTiles<f16>),
+    BF16(FloatTiles<bf16>),
     Quantised(QuantisedTiles),
 }
 
-impl Tiles {
-    /// Weights of 0. Only whole groups of inputs can be quantised; others are held as floats.
-    pub fn new(n_in: usize, n_out: usize, held_as: Option<Quantisation>) -> Self {
-        match held_as.filter(|_| n_in.is_multiple_of(GROUP)) {
-            None => Self::F32 { n_in, tiles: vec![0.0; n_out.div_ceil(TILE) * n_in * TILE] },
-            Some(format) => Self::Quantised(QuantisedTiles::new(format, n_in, n_out)),
+/// Weights that are floats of some kind.
+pub struct FloatTiles<T> {
+    n_in: usize,
+    tiles: Vec<T>, // [n_out / TILE][n_in][TILE]
+}
+
+/// What [`FloatTiles`] are made of.
+pub trait Float: Copy + Send + Sync {
+    const ZERO: Self;
+    fn of(x: f32) -> Self;
+    fn wide(self) -> f32;
+    fn product(products: &Products) -> FloatProduct<Self>;
+}
+
+macro_rules! float {
+    ($float:ty, $product:ident, $zero:expr, $of:expr, $wide:expr) => {
+        impl Float for $float {
+            const ZERO: Self = $zero;
+
+            fn of(x: f32) -> Self {
+                $of(x)
+            }
+
+            fn wide(self) -> f32 {
+                $wide(self)
+            }
+
+            fn product(products: &Products) -> FloatProduct<Self> {
+                products.$product
+            }
         }
+    };
+}
+
+float!(f32, f32, 0.0, std::convert::identity, std::convert::identity);
+float!(f16, f16, f16::ZERO, f16::from_f32, f16::to_f32);
+float!(bf16, bf16, bf16::ZERO, bf16::from_f32, bf16::to_f32);
+
+impl<T: Float> FloatTiles<T> {
+    fn new(n_in: usize, n_out: usize) -> Self {
+        Self { n_in, tiles: vec![T::ZERO; n_out.div_ceil(TILE) * n_in * TILE] }
     }
 
     /// `at` gives the weight from an input to an output.
     pub fn from_fn(n_in: usize, n_out: usize, at: impl Fn(usize, usize) -> f32) -> Self {
-        let mut tiles = vec![0.0; n_out.div_ceil(TILE) * n_in * TILE];
-        for (idx, tile) in tiles.chunks_exact_mut(n_in * TILE).enumerate() {
+        let mut floats = Self::new(n_in, n_out);
+        for (idx, tile) in floats.tiles.chunks_exact_mut(n_in * TILE).enumerate() {
             for (i, weights) in tile.chunks_exact_mut(TILE).enumerate() {
                 for (o, weight) in (idx * TILE..n_out).zip(weights) {
-                    *weight = at(i, o);
+                    *weight = T::of(at(i, o));
                 }
             }
         }
-        Self::F32 { n_in, tiles }
-    }
-
-    /// How the weights are held, unless as floats.
-    pub fn format(&self) -> Option<Quantisation> {
-        match self {
-            Self::F32 { .. } => None,
-            Self::Quantised(tiles) => Some(tiles.format),
-        }
+        floats
     }
 
     pub fn n_bytes(&self) -> usize {
-        match self {
-            Self::F32 { tiles, .. } => size_of_val(tiles.as_slice()),
-            Self::Quantised(tiles) => tiles.n_bytes(),
+        size_of_val(self.tiles.as_slice())
+    }
+
+    /// Some inputs of one tile, `[inputs][TILE]`.
+    pub fn tile(&self, idx: usize, inputs: std::ops::Range<usize>) -> &[T] {
+        &self.tiles[idx * self.n_in * TILE..][inputs.start * TILE..inputs.end * TILE]
+    }
+
+    /// Takes rows of `[n_in, n_out]` from input `first` on.
+    fn set_rows(&mut self, first: usize, n_out: usize, weights: &[f32]) {
+        for (idx, tile) in self.tiles.chunks_exact_mut(self.n_in * TILE).enumerate() {
+            let outputs = idx * TILE..n_out.min((idx + 1) * TILE);
+            let rows = tile[first * TILE..].chunks_exact_mut(TILE);
+            for (to, from) in rows.zip(weights.chunks_exact(n_out)) {
+                to.iter_mut().zip(&from[outputs.clone()]).for_each(|(to, from)| *to = T::of(*from));
+            }
+        }
+    }
+
+    /// Adds the weights that lead to one output, `[n_in]`.
+    pub fn add_weights_of(&self, output: usize, to: &mut [f32]) {
+        let tile = &self.tiles[output / TILE * self.n_in * TILE..][..self.n_in * TILE];
+        let weights = tile[output % TILE..].iter().step_by(TILE);
+        to.iter_mut().zip(weights).for_each(|(to, weight)| *to += weight.wide());
+    }
+}
+
+impl Tiles {
+    /// Weights of 0; of floats, where integers would not have whole groups.
+    pub fn new(n_in: usize, n_out: usize, held_as: Precision) -> Self {
+        match held_as.quantisation().filter(|_| n_in.is_multiple_of(GROUP)) {
+            Some(format) => Self::Quantised(QuantisedTiles::new(format, n_in, n_out)),
+            None => match held_as {
+                Precision::F16 => Self::F16(FloatTiles::new(n_in, n_out)),
+                Precision::BF16 => Self::BF16(FloatTiles::new(n_in, n_out)),
+                _ => Self::F32(FloatTiles::new(n_in, n_out)),
+            },
         }
     }
 
     /// Takes rows of `[n_in, n_out]` from input `first` on, where floats are held.
     pub fn set_rows(&mut self, first: usize, n_out: usize, weights: &[f32]) {
-        let Self::F32 { n_in, tiles } = self else { return };
-        for (idx, tile) in tiles.chunks_exact_mut(*n_in * TILE).enumerate() {
-            let outputs = idx * TILE..n_out.min((idx + 1) * TILE);
-            let rows = tile[first * TILE..].chunks_exact_mut(TILE);
-            for (to, from) in rows.zip(weights.chunks_exact(n_out)) {
-                to[..outputs.len()].copy_from_slice(&from[outputs.clone()]);
-            }
+        match self {
+            Self::F32(floats) => floats.set_rows(first, n_out, weights),
+            Self::F16(floats) => floats.set_rows(first, n_out, weights),
+            Self::BF16(floats) => floats.set_rows(first, n_out, weights),
+            Self::Quantised(_) => {}
         }
     }
 
@@ -70,59 +125,6 @@ impl Tiles {
     pub fn set_group(&mut self, first: usize, group: &Group) {
         if let Self::Quantised(tiles) = self {
             tiles.set_group(first / GROUP, group);
-        }
-    }
-
-    /// One row, `[n_in]`, times one tile.
-    pub fn product(&self, x: &[f32], tile: usize) -> [f32; TILE] {
-        match self {
-            Self::F32 { n_in, tiles } => {
-                simd::best()(x, &tiles[tile * n_in * TILE..][..n_in * TILE])
-            }
-            Self::Quantised(tiles) => simd::best_quantised(tiles.format)(x, tiles.tile(tile)),
-        }
-    }
-
-    /// Inputs that [`Tiles::floats`] can be asked for at once, of `n` side by side.
-    pub fn piece(&self, n: usize) -> usize {
-        match self {
-            Self::F32 { .. } => n,
-            Self::Quantised(_) => PIECE.min(n),
-        }
-    }
-
-    /// Some inputs of one tile, `[inputs][TILE]`: as they are held, or made floats in `room`.
-    pub fn floats<'a>(
-        &'a self,
-        tile: usize,
-        inputs: Range<usize>,
-        room: &'a mut [f32; PIECE * TILE],
-    ) -> &'a [f32] {
-        match self {
-            Self::F32 { n_in, tiles } => {
-                &tiles[tile * n_in * TILE..][inputs.start * TILE..inputs.end * TILE]
-            }
-            Self::Quantised(tiles) => {
-                let floats = &mut room[..inputs.len() * TILE];
-                let dequantise = simd::best_dequantise(tiles.format);
-                dequantise(tiles.blocks(tile, inputs), floats);
-                floats
-            }
-        }
-    }
-
-    /// Adds the weights that lead to one output, `[n_in]`.
-    pub fn add_weights_of(&self, output: usize, to: &mut [f32]) {
-        match self {
-            Self::F32 { n_in, tiles } => {
-                let tile = &tiles[output / TILE * n_in * TILE..][..n_in * TILE];
-                let weights = tile[output % TILE..].iter().step_by(TILE);
-                to.iter_mut().zip(weights).for_each(|(to, weight)| *to += weight);
-            }
-            Self::Quantised(tiles) => {
-                let weights = to.iter_mut().enumerate();
-                weights.for_each(|(i, to)| *to += tiles.weight(i, output));
-            }
         }
     }
 }

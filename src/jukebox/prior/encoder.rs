@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor};
 use super::transformer::{Transformer, add_row};
 use crate::jukebox::JukeboxError;
 use crate::jukebox::config::{LyricsConfig, PriorConfig};
-use crate::jukebox::kernels::matrix::PackedMatrix;
+use crate::jukebox::kernels::float_matrix::FloatMatrix;
 use crate::jukebox::kernels::{Affine, packed_dense, with_numbers};
 use crate::jukebox::weights::Weights;
 
@@ -14,9 +14,9 @@ pub struct LyricEncoder {
     transformer: Transformer,
     x_emb: Tensor,       // [characters, w_e]
     start_token: Tensor, // [1, w_e]
-    proj: PackedMatrix,  // w_e to w
+    proj: FloatMatrix,   // w_e to w
     norm: Affine,
-    x_out: PackedMatrix, // w to characters, for the loss alone
+    x_out: FloatMatrix, // w to characters, for the loss alone
     width: usize,
     n_vocab: usize,
 }
@@ -46,7 +46,7 @@ impl LyricEncoder {
             transformer: Transformer::load(shape, &prime, false)?,
             proj: packed_dense(inner, width, vb.pp("prime_state_proj"))?,
             norm: Affine::load(width, vb.pp("prime_state_ln"))?,
-            x_out: with_numbers(&x_out, |x_out| PackedMatrix::from_rows(x_out, width))?,
+            x_out: with_numbers(&x_out, |x_out| FloatMatrix::from_rows(x_out, width))?,
             width,
             n_vocab,
         }))
@@ -68,7 +68,7 @@ impl LyricEncoder {
         }
         self.transformer.start(b, &[]).run(&mut acts, n, &mut ())?;
         let mut projected = vec![0.0; b * n * self.width];
-        self.proj.multiply_all(&acts, &mut projected);
+        self.proj.multiply(&acts, &mut projected);
         let mut states = vec![0.0; projected.len()];
         self.norm.normalise(&projected, &mut states);
         Ok(ReadLyrics {
@@ -85,7 +85,7 @@ impl LyricEncoder {
             return Err(JukeboxError::range("the width of lyric states", w, allowed));
         }
         let mut logits = vec![0.0; b * n * self.n_vocab];
-        with_numbers(states, |states| self.x_out.multiply_all(states, &mut logits))?;
+        with_numbers(states, |states| self.x_out.multiply(states, &mut logits))?;
         Ok(Tensor::from_vec(logits, (b, n, self.n_vocab), &Device::Cpu)?)
     }
 }

@@ -27,7 +27,7 @@ pub use self::labels::LabelRow;
 pub use self::whole::TokenBits;
 
 use self::transformer::{Transformer, add_row};
-use super::kernels::matrix::PackedMatrix;
+use super::kernels::float_matrix::FloatMatrix;
 use super::kernels::with_numbers;
 use super::{JukeboxError, PriorConfig, Weights};
 
@@ -37,7 +37,7 @@ pub struct Prior {
     teller: Teller,
     transformer: Transformer,
     x_emb: Option<Tensor>, // [symbols, w], unless the head is the same table
-    head: PackedMatrix,    // w to symbols
+    head: FloatMatrix,     // w to symbols
     reference_head: Option<Tensor>, // [symbols, w], loaded with the reference layers
 }
 
@@ -81,7 +81,7 @@ impl Prior {
         Ok(Self {
             config: config.clone(),
             x_emb,
-            head: with_numbers(&head, |head| PackedMatrix::from_rows(head, w))?,
+            head: with_numbers(&head, |head| FloatMatrix::from_rows(head, w))?,
             reference_head: with_reference.then_some(head),
             transformer: Transformer::load(config.stack(), &prior, with_reference)?,
             teller: Teller::load(config, weights)?,
@@ -196,10 +196,7 @@ impl Prior {
                 cond.add_at(idx / n_steps, first + idx % n_steps, h)?;
             }
         }
-        match n_steps {
-            1 => self.head.multiply(h, logits),
-            _ => self.head.multiply_all(h, logits),
-        }
+        self.head.multiply(h, logits);
         Ok(())
     }
 }

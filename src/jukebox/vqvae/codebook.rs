@@ -1,7 +1,8 @@
 //! Codes and the vectors they stand for.
 
 use crate::jukebox::JukeboxError;
-use crate::jukebox::kernels::matrix::{Finish, PackedMatrix, Reading};
+use crate::jukebox::kernels::dense::{Finish, Reading};
+use crate::jukebox::kernels::float_matrix::FloatMatrix;
 
 /// Vectors that are compared with the book in one go.
 const QUANTISE_CHUNK: usize = 512;
@@ -9,14 +10,14 @@ const QUANTISE_CHUNK: usize = 512;
 /// The vectors that codes stand for.
 pub struct Codebook {
     vectors: Vec<f32>, // [bins, c]
-    columns: PackedMatrix,
+    columns: FloatMatrix,
     norms: Vec<f32>, // [bins], squared
     c: usize,
 }
 
 impl Codebook {
     pub fn new(vectors: Vec<f32>, c: usize) -> Self {
-        let columns = PackedMatrix::from_rows(&vectors, c);
+        let columns = FloatMatrix::from_rows(&vectors, c);
         let norms = vectors.chunks_exact(c).map(squared_norm).collect();
         Self { vectors, columns, norms, c }
     }

@@ -8,12 +8,13 @@ use candle_core::{Error, Result, Tensor};
 use candle_nn::VarBuilder;
 
 use super::buffers::Buffers;
-use crate::jukebox::kernels::matrix::{Finish, PackedMatrix, Reading};
+use crate::jukebox::kernels::dense::{Finish, Reading};
+use crate::jukebox::kernels::float_matrix::FloatMatrix;
 use crate::jukebox::kernels::with_numbers;
 
 /// Convolution that keeps its length: kernel 1 or 3, zeros beyond the edges.
 pub struct Conv {
-    matrix: PackedMatrix, // [k * c_in, c_out]
+    matrix: FloatMatrix, // [k * c_in, c_out]
     c_in: usize,
     c_out: usize,
     n_taps: usize,
@@ -85,7 +86,7 @@ impl Conv {
 
 /// Convolution with kernel `2 * stride` and padding `stride / 2`: one step out for `stride` in.
 pub struct DownConv {
-    matrix: PackedMatrix, // [2 * stride * c_in, c_out]
+    matrix: FloatMatrix, // [2 * stride * c_in, c_out]
     c_in: usize,
     c_out: usize,
     stride: usize,
@@ -119,7 +120,7 @@ impl DownConv {
 
 /// Transposed convolution with kernel `2 * stride` and padding `stride / 2`: the way back up.
 pub struct UpConv {
-    matrix: PackedMatrix, // [2 * c_in, stride * c_out]
+    matrix: FloatMatrix, // [2 * c_in, stride * c_out]
     c_in: usize,
     c_out: usize,
     stride: usize,
@@ -183,8 +184,8 @@ fn packed(
     n_in: usize,
     bias: &[f32],
     at: impl Fn(&[f32], usize, usize) -> f32,
-) -> Result<PackedMatrix> {
-    with_numbers(weight, |weight| PackedMatrix::from_fn(n_in, bias, |i, o| at(weight, i, o)))
+) -> Result<FloatMatrix> {
+    with_numbers(weight, |weight| FloatMatrix::from_fn(n_in, bias, |i, o| at(weight, i, o)))
         .map_err(Error::wrap)
 }
 

@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 
 use super::buffers::Buffers;
 use super::conv::Conv;
-use crate::jukebox::kernels::matrix::Finish;
+use crate::jukebox::kernels::dense::Finish;
 use crate::jukebox::{JukeboxError, VqvaeConfig};
 
 /// Widest dilation a configuration may ask for, in steps.

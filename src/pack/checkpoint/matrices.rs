@@ -11,7 +11,7 @@ use half::bf16;
 use super::weights::wrapped;
 use super::{Checkpoint, CheckpointError, for_each_f32};
 use crate::jukebox::JukeboxError;
-use crate::jukebox::weights::{GROUP, Group, Matrices, Quantisation, Rows};
+use crate::jukebox::weights::{GROUP, Group, Matrices, Precision, Quantisation, Rows};
 use crate::pack::pickle::Dtype;
 
 /// Largest size of a quantised matrix's integers.
@@ -46,6 +46,16 @@ impl Checkpoint {
         let formats = [Quantisation::Q8, Quantisation::Q4];
         let dtype = self.dtype(name).filter(|_| self.contains(&scale_name(name)))?;
         formats.into_iter().find(|format| ints_dtype(*format) == dtype)
+    }
+
+    /// How a matrix is best held to lose nothing of what is stored.
+    pub fn precision(&self, name: &str) -> Precision {
+        match (self.quantisation(name), self.dtype(name)) {
+            (Some(quantisation), _) => quantisation.into(),
+            (None, Some(Dtype::F16)) => Precision::F16,
+            (None, Some(Dtype::BF16)) => Precision::BF16,
+            (None, _) => Precision::F32,
+        }
     }
 
     /// `[n_in, n_out]` of a quantised matrix, as its scales have it and its integers agree.
@@ -177,8 +187,8 @@ impl Checkpoint {
 }
 
 impl Matrices for Checkpoint {
-    fn quantisation(&self, name: &str) -> Option<Quantisation> {
-        self.quantisation(name)
+    fn stored_as(&self, name: &str) -> Precision {
+        self.precision(name)
     }
 
     fn read(

@@ -62,7 +62,7 @@ pub fn plan(checkpoint: &Checkpoint, tensors: &[TensorShape], stored_as: StoredA
         };
         let is_matrix = tensor.shape.len() > 1;
         let quantised =
-            |format| Some((format, quantised_shapes(format, tensor.as_quantisable()?)?));
+            |format| Some((format, quantised_shapes(format, tensor.as_layer_matrix()?)?));
         let quantised = match stored_as {
             StoredAs::Q8 => quantised(Quantisation::Q8),
             StoredAs::Q4 => quantised(Quantisation::Q4),

@@ -1,6 +1,6 @@
 //! What may be typed for a value, and what is said where it makes no sense.
 
-use encore::jukebox::{DeviceChoice, Floats};
+use encore::jukebox::DeviceChoice;
 use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
@@ -23,25 +23,12 @@ pub fn stored_as(text: &str) -> Result<StoredAs, String> {
 }
 
 pub fn held_as(text: &str) -> Result<Precision, String> {
-    match text {
-        "f32" => Ok(Precision::F32),
-        "q8" => Ok(Precision::Q8),
-        "q4" => Ok(Precision::Q4),
-        _ => Err("not f32, q8 or q4".into()),
-    }
+    let named = Precision::ALL.into_iter().find(|precision| precision.name() == text);
+    named.ok_or("not f32, f16, bf16, q8 or q4".into())
 }
 
 pub fn device(text: &str) -> Result<DeviceChoice, String> {
     text.parse().map_err(|_| "not cpu, cuda, cuda:N (for card N) or metal".into())
-}
-
-pub fn floats(text: &str) -> Result<Floats, String> {
-    match text {
-        "f32" => Ok(Floats::F32),
-        "f16" => Ok(Floats::F16),
-        "bf16" => Ok(Floats::BF16),
-        _ => Err("not f32, f16 or bf16".into()),
-    }
 }
 
 pub fn seconds(text: &str) -> Result<f64, String> {

@@ -4,14 +4,13 @@ use std::time::Instant;
 
 use encore::jukebox::device::STRETCH;
 use encore::jukebox::{
-    DeviceChoice, DevicePrior, DeviceWindow, Floats, JukeboxError, OpenDevice, PriorConfig,
-    SamplerSettings,
+    DeviceChoice, DevicePrior, DeviceWindow, JukeboxError, OpenDevice, Precision, SamplerSettings,
 };
 use serde_json::{Value, json};
 
 use super::decode::{Decode, known_codes, row};
 use super::machine::median;
-use super::step_tensors;
+use super::step_bytes;
 use crate::failure::{Failure, note};
 
 /// Columns that are written at once: one, and as many as a card has windows to upsample.
@@ -29,22 +28,23 @@ pub fn decoding(
     device: &OpenDevice,
     host: f64,
     decodes: &mut Vec<Decode>,
-    make: impl Fn(Floats) -> Result<DevicePrior, Failure>,
+    make: impl Fn(Precision) -> Result<DevicePrior, Failure>,
 ) -> Result<Value, Failure> {
     let choice = device.choice();
     let bandwidth = match choice {
         DeviceChoice::Cpu => host,
         _ => device.bandwidth()?,
     };
-    for floats in [Floats::F32, choice.halves()] {
-        match make(floats) {
-            Err(e) => note(&format!("{floats} was not measured on {choice}: {e}")),
+    for precision in [Precision::F32, choice.halves()] {
+        let name = precision.name();
+        match make(precision) {
+            Err(e) => note(&format!("{name} was not measured on {choice}: {e}")),
             Ok(prior) => {
                 for batch in BATCHES {
                     match steps(&prior, choice, batch, bandwidth) {
                         Ok(decode) => decodes.push(decode),
                         Err(e) => note(&format!(
-                            "{floats} with batch {batch} was not measured on {choice}: {e}"
+                            "{name} with batch {batch} was not measured on {choice}: {e}"
                         )),
                     }
                 }
@@ -74,14 +74,14 @@ fn steps(
         seconds.push(seconds_per_step(&mut window, n_steps)?);
     }
     let seconds_per_step = median(seconds);
-    let n_bytes = step_bytes(prior.config(), prior.floats());
+    let n_bytes = step_bytes(prior.config(), prior.precision());
     Ok(Decode {
         backend: match choice {
             DeviceChoice::Cpu => "candle cpu",
             DeviceChoice::Cuda(_) => "candle cuda",
             DeviceChoice::Metal => "candle metal",
         },
-        precision: prior.floats().name(),
+        precision: prior.precision().name(),
         batch,
         tokens_per_second: batch as f64 / seconds_per_step,
         share_of_bandwidth: n_bytes as f64 / seconds_per_step / bandwidth,
@@ -103,12 +103,4 @@ fn seconds_per_step(window: &mut DeviceWindow, n_steps: usize) -> Result<f64, Ju
     let dice = |column| (column as f64 * 0.618 + 0.3).fract();
     window.write(n_steps, &SamplerSettings::default(), dice)?;
     Ok(begun.elapsed().as_secs_f64() / n_steps as f64)
-}
-
-/// Bytes of the weights that every step reads: the layers as these floats, and the head in single
-/// precision.
-fn step_bytes(config: &PriorConfig, floats: Floats) -> u64 {
-    let tensors = step_tensors(config);
-    let of = |name: &str| if name.starts_with("prior.transformer.") { floats.n_bytes() } else { 4 };
-    tensors.iter().map(|tensor| tensor.n_values() * of(&tensor.name)).sum()
 }

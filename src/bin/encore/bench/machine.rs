@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use rayon::prelude::*;
+use encore::jukebox::crew;
 
 /// Much more than any cache holds.
 const READ_BYTES: usize = 512 << 20;
@@ -14,13 +14,14 @@ const N_READS: usize = 7;
 /// Numbers that a thread adds up before the next thread's turn.
 const CHUNK: usize = 1 << 17;
 
-/// Bytes per second that all threads of the pool together read from memory: the median of several passes.
+/// Bytes per second that all threads of the crew together read from memory: the median of several passes.
 pub fn bandwidth() -> f64 {
     let numbers = vec![1u64; READ_BYTES / size_of::<u64>()];
     median((0..N_READS).map(|_| {
         let begun = Instant::now();
-        let sum: u64 = numbers.par_chunks(CHUNK).map(|chunk| chunk.iter().sum::<u64>()).sum();
-        black_box(sum);
+        crew::share(numbers.len() / CHUNK, |part| {
+            black_box(numbers[part * CHUNK..(part + 1) * CHUNK].iter().sum::<u64>());
+        });
         READ_BYTES as f64 / begun.elapsed().as_secs_f64()
     }))
 }

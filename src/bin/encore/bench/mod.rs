@@ -12,8 +12,9 @@ mod quality;
 pub mod shape;
 
 use encore::engine::model::Model;
+use encore::jukebox::kernels::instructions;
 use encore::jukebox::yardstick::{device_prior_of_noise, prior_of_noise};
-use encore::jukebox::{DeviceChoice, Prior, PriorConfig};
+use encore::jukebox::{DeviceChoice, Prior, PriorConfig, crew};
 use encore::pack::shapes::{TensorShape, prior_tensors};
 use encore::pack::{Precision, tensor_bytes};
 use serde_json::{Value, json};
@@ -25,8 +26,6 @@ use crate::progress::Spinner;
 use decode::{BATCHES, Decode};
 use machine::Load;
 
-const PRECISIONS: [(&str, Precision); 3] =
-    [("f32", Precision::F32), ("q8", Precision::Q8), ("q4", Precision::Q4)];
 /// Larger weights are not loaded a second time for candle to run on.
 const MAX_REFERENCE_BYTES: u64 = 8 << 30;
 
@@ -43,11 +42,11 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
         (_, Some(shape)) => {
             let config = shape.config();
             let make = |precision: Precision, with_reference| {
-                Ok(prior_of_noise(&config, precision.quantisation(), with_reference)?)
+                Ok(prior_of_noise(&config, precision, with_reference)?)
             };
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
             if let Some(device) = &device {
-                let make = |floats| Ok(device_prior_of_noise(&config, device, floats)?);
+                let make = |precision| Ok(device_prior_of_noise(&config, device, precision)?);
                 facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
             }
         }
@@ -60,7 +59,7 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
             let config = pack.prior_config(top)?.clone();
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
             if let Some(device) = &device {
-                let make = |floats| Ok(pack.load_prior_on(top, device, floats)?);
+                let make = |precision| Ok(pack.load_prior_on(top, device, precision)?);
                 facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
             }
         }
@@ -91,17 +90,19 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
     }
     drop((spinner, load));
     facts["bandwidth_gb_s"] = (bandwidth / 1e9).into();
-    facts["threads"] = rayon::current_num_threads().into();
+    facts["instructions"] = instructions().into();
+    facts["threads"] = crew::n_threads().into();
     facts["load_threads"] = args.load.into();
     facts["decode"] = decodes.iter().map(Decode::json).collect();
     if as_json {
         return print_json(&facts);
     }
     print(&format!(
-        "memory is read at {:.1} GB/s by {} threads; {} busy threads beside",
+        "memory is read at {:.1} GB/s by {} threads; {} busy threads beside; instructions: {}",
         bandwidth / 1e9,
-        rayon::current_num_threads(),
-        args.load
+        crew::n_threads(),
+        args.load,
+        instructions()
     ))?;
     decodes.iter().map(Decode::line).chain(lines).try_for_each(|line| print(&line))
 }
@@ -114,7 +115,8 @@ fn decoding(
     make: impl Fn(Precision, bool) -> Result<Prior, Failure>,
 ) -> Result<Value, Failure> {
     let mut prefills = json!({});
-    for (name, precision) in PRECISIONS {
+    for precision in Precision::ALL {
+        let name = precision.name();
         let (prior, n_bytes) = (make(precision, false)?, step_bytes(config, precision));
         for batch in BATCHES {
             let names = ["encore", name];
@@ -132,18 +134,14 @@ fn decoding(
     Ok(prefills)
 }
 
-/// Bytes of the weights that every step reads.
+/// Bytes of the weights that every step reads: the layers and the head, and not the tables.
 fn step_bytes(config: &PriorConfig, precision: Precision) -> u64 {
-    let tensors = step_tensors(config);
-    tensors.iter().map(|tensor| tensor_bytes(tensor, precision.quantisation())).sum()
-}
-
-/// The weights that every step reads: the layers and the head, and not the tables.
-fn step_tensors(config: &PriorConfig) -> Vec<TensorShape> {
-    let is_read = |tensor: &TensorShape| {
+    let is_read = |tensor: &&TensorShape| {
         tensor.name.starts_with("prior.transformer.")
             || tensor.name == "prior.x_out.weight"
             || (!config.merged_decoder && tensor.name == "prior.x_emb.weight")
     };
-    prior_tensors(config).into_iter().filter(is_read).collect()
+    let tensors = prior_tensors(config);
+    let read = tensors.iter().filter(is_read);
+    read.map(|tensor| tensor_bytes(tensor, Precision::F32, precision)).sum()
 }

@@ -1,144 +1,129 @@
-//! The innermost product, for each kind of processor.
+//! The innermost products, for each kind of processor.
 //!
-//! A tile is `[n_in][TILE]`, so every output has a lane of its own and is summed in the same order
-//! whatever the vector width is: AVX2 and AVX-512 give the same bits.
+//! Weights are in tiles of [`TILE`] outputs, so every output has a lane of its own and is summed in the same
+//! order whatever the width of the vectors is, alone or among other rows. Products of floats give the same
+//! bits with AVX2 and AVX-512, those of [integers](ints) on every processor.
 
-mod quantised;
+mod floats;
+mod ints;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 #[cfg(target_arch = "x86_64")]
-mod x86_quantised;
+mod x86_ints;
 
-pub use self::quantised::{best_dequantise, best_quantised};
+use std::sync::OnceLock;
+
+use half::{bf16, f16};
+
+use super::rows::RowFunctions;
+
+pub use self::ints::{IntRow, IntTile, LINE, Line, Q4_LINES, Q8_LINES, QUAD, QUADS};
+
+#[cfg(test)]
+pub use self::ints::{Q4_ABOVE, Q8_ABOVE, scales_of};
 
 /// Outputs worked on together.
 pub const TILE: usize = 16;
 
-/// Partial sums per output, to keep the multipliers busy.
-const PARTS: usize = 4;
+/// Rows of floats, `[n_in]` each, any number of them, times two tiles, `[n_in][TILE]` each, on top of `sums`.
+pub type FloatProduct<T> = fn(rows: &[&[f32]], tiles: [&[T]; 2], sums: &mut [[f32; 2 * TILE]]);
 
-/// Rows that share the weights while they are in registers.
-pub const BLOCK_ROWS: usize = 6;
+/// Rows of small integers, any number of them, times one tile; a result for each row.
+pub type IntProduct = fn(rows: &[IntRow], tile: IntTile, sums: &mut [[f32; TILE]]);
 
-/// One row, `[n_in]`, times one tile.
-pub type TileProduct = fn(&[f32], &[f32]) -> [f32; TILE];
+/// A row to integers, as [`IntRow`] tells.
+pub type Quantise = fn(x: &[f32], quads: &mut [i32], scales: &mut [f32], sums: &mut [i32]);
 
-/// The fastest that this processor can run.
-pub fn best() -> TileProduct {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return |x, tile| {
-                // SAFETY: the processor was just asked for what the function is compiled for.
-                unsafe { x86::product_avx512(x, tile) }
-            };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return |x, tile| {
-                // SAFETY: the processor was just asked for what the function is compiled for.
-                unsafe { x86::product_avx2(x, tile) }
-            };
-        }
-    }
-    product_portable
+/// Everything that has instructions of its own.
+pub struct Products {
+    pub cpu: Cpu,
+    pub f32: FloatProduct<f32>,
+    pub f16: FloatProduct<f16>,
+    pub bf16: FloatProduct<bf16>,
+    pub rows: RowFunctions,
+    pub quantise: Quantise,
+    pub q8: IntProduct,
+    pub q4: IntProduct,
 }
 
-/// A block of rows, `[n_in]` each, times two tiles, on top of `sums`.
-pub type BlockProduct =
-    fn(rows: &[&[f32]; BLOCK_ROWS], tiles: [&[f32]; 2], sums: &mut [[f32; 2 * TILE]; BLOCK_ROWS]);
-
-/// The fastest that this processor can run.
-pub fn best_block() -> BlockProduct {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
-            return |rows, tiles, sums| {
-                // SAFETY: the processor was just asked for what the function is compiled for.
-                unsafe { x86::block_avx512(rows, tiles, sums) }
-            };
-        }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return |rows, tiles, sums| {
-                // SAFETY: the processor was just asked for what the function is compiled for.
-                unsafe { x86::block_avx2(rows, tiles, sums) }
-            };
-        }
-    }
-    block_portable
+/// Instructions that there are products for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cpu {
+    /// AVX-512 with VNNI.
+    Avx512,
+    /// AVX2 with FMA and F16C.
+    Avx2,
+    /// Whatever the compiler takes for granted.
+    Portable,
 }
 
-fn block_portable(
-    rows: &[&[f32]; BLOCK_ROWS],
-    tiles: [&[f32]; 2],
-    sums: &mut [[f32; 2 * TILE]; BLOCK_ROWS],
-) {
-    for (half, tile) in tiles.iter().enumerate() {
-        for (row, sums) in rows.iter().zip(&mut *sums) {
-            let sums = &mut sums[half * TILE..(half + 1) * TILE];
-            for (x, weights) in row.iter().zip(tile.as_chunks::<TILE>().0) {
-                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += x * weight);
+/// The environment variable that asks for others than the fastest, by name.
+const ASKED: &str = "ENCORE_CPU";
+
+impl Cpu {
+    /// All of them, the fastest first.
+    const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
+
+    /// As [`ASKED`] takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Portable => "portable",
+        }
+    }
+
+    /// What this processor can run, the fastest first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|cpu| cpu.is_available())
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_available(self) -> bool {
+        match self {
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vnni")
+                    && Self::Avx2.is_available()
             }
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+            }
+            Self::Portable => true,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_available(self) -> bool {
+        self == Self::Portable
+    }
+
+    /// Its products; the portable ones where this processor cannot run them.
+    pub fn products(self) -> &'static Products {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 if self.is_available() => &x86::AVX512,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 if self.is_available() => &x86::AVX2,
+            _ => &floats::PORTABLE,
         }
     }
 }
 
-/// For every other processor; simple enough for the compiler to vectorise.
-fn product_portable(x: &[f32], tile: &[f32]) -> [f32; TILE] {
-    let mut sums = [[0.0; TILE]; PARTS];
-    for (i, (x, weights)) in x.iter().zip(tile.as_chunks::<TILE>().0).enumerate() {
-        for (sum, weight) in sums[i % PARTS].iter_mut().zip(weights) {
-            *sum += x * weight;
-        }
-    }
-    std::array::from_fn(|o| (sums[0][o] + sums[1][o]) + (sums[2][o] + sums[3][o]))
+/// The fastest products that this processor can run, or those that the environment asks for.
+pub fn products() -> &'static Products {
+    static CHOSEN: OnceLock<&Products> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        let asked = std::env::var(ASKED).unwrap_or_default();
+        let fastest = Cpu::available().next().unwrap_or(Cpu::Portable);
+        Cpu::available().find(|cpu| cpu.name() == asked).unwrap_or(fastest).products()
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn numbers(n: usize) -> Vec<f32> {
-        (0..n).map(|i| ((i * 7919 % 1013) as f32 - 506.0) / 506.0).collect()
-    }
-
-    #[test]
-    fn every_processor_gives_the_same_product() {
-        for n_in in [1, 4, 101, 384] {
-            let (x, tile) = (numbers(n_in), numbers(n_in * TILE));
-
-            let (portable, best) = (product_portable(&x, &tile), best()(&x, &tile));
-
-            assert!(portable.iter().zip(best).all(|(a, b)| (a - b).abs() < 1e-4));
-        }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[test]
-    fn vector_widths_agree_to_the_bit() {
-        let has_both = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma");
-        if !has_both {
-            return;
-        }
-        let (x, tile) = (numbers(101), numbers(101 * TILE));
-
-        // SAFETY: the processor was just asked, and AVX-512 includes AVX2.
-        let (wide, narrow) =
-            unsafe { (x86::product_avx512(&x, &tile), x86::product_avx2(&x, &tile)) };
-
-        assert_eq!(wide, narrow);
-
-        let rows = [&x[..]; BLOCK_ROWS];
-        let mut wide = [[0.5; 2 * TILE]; BLOCK_ROWS];
-        let (mut narrow, mut plain) = (wide, wide);
-
-        // SAFETY: as above.
-        unsafe {
-            x86::block_avx512(&rows, [&tile, &tile], &mut wide);
-            x86::block_avx2(&rows, [&tile, &tile], &mut narrow);
-        }
-        block_portable(&rows, [&tile, &tile], &mut plain);
-
-        assert_eq!(wide, narrow);
-        assert!(wide.concat().iter().zip(plain.concat()).all(|(a, b)| (a - b).abs() < 1e-4));
-    }
-}
+mod tests;

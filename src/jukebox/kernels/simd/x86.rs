@@ -1,149 +1,231 @@
-//! The products of `simd` in the instructions of x86 processors.
+//! The products of floats in the instructions of x86 processors.
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK_ROWS, PARTS, TILE};
+use half::{bf16, f16};
 
-/// How far ahead of the product the weights are asked for, in floats.
-const AHEAD: usize = 512;
+use super::{Cpu, Products, TILE, x86_ints as ints};
+use crate::jukebox::kernels::rows::RowFunctions;
 
-#[target_feature(enable = "avx512f")]
-pub fn product_avx512(x: &[f32], tile: &[f32]) -> [f32; TILE] {
-    let mut sums = [_mm512_setzero_ps(); PARTS];
-    let step = |sum: &mut __m512, x: f32, weights: &[f32; TILE]| {
-        prefetch(weights);
-        // SAFETY: an array of `TILE` floats is one unaligned vector.
-        let weights = unsafe { _mm512_loadu_ps(weights.as_ptr()) };
-        *sum = _mm512_fmadd_ps(_mm512_set1_ps(x), weights, *sum);
-    };
-    let (x, x_rest) = x.as_chunks::<PARTS>();
-    let (weights, weights_rest) = tile.as_chunks::<TILE>().0.as_chunks::<PARTS>();
-    for (x, weights) in x.iter().zip(weights) {
-        for part in 0..PARTS {
-            step(&mut sums[part], x[part], &weights[part]);
-        }
-    }
-    for ((x, weights), sum) in x_rest.iter().zip(weights_rest).zip(&mut sums) {
-        step(sum, *x, weights);
-    }
-    let [a, b, c, d] = sums;
-    let sum = _mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d));
-    let mut out = [0.0; TILE];
-    // SAFETY: `out` has room for one unaligned vector.
-    unsafe { _mm512_storeu_ps(out.as_mut_ptr(), sum) };
-    out
-}
+pub static AVX512: Products = Products {
+    cpu: Cpu::Avx512,
+    // SAFETY, of all calls in both tables: `Cpu::products` asks the processor for what they are compiled for
+    // before it hands a table out.
+    f32: |rows, tiles, sums| unsafe { f32_avx512(rows, tiles, sums) },
+    f16: |rows, tiles, sums| unsafe { f16_avx512(rows, tiles, sums) },
+    bf16: |rows, tiles, sums| unsafe { bf16_avx512(rows, tiles, sums) },
+    rows: RowFunctions {
+        gelu: |x| unsafe { avx512::gelu(x) },
+        norm: |x, scale, shift, out| unsafe { avx512::norm(x, scale, shift, out) },
+        attend: |q, keys, values, scores, out| unsafe {
+            avx512::attend(q, keys, values, scores, out)
+        },
+        dot: |x, y| unsafe { avx512::dot(x, y) },
+    },
+    quantise: |x, quads, scales, sums| unsafe { ints::quantise_avx512(x, quads, scales, sums) },
+    q8: |rows, tile, sums| unsafe { ints::q8_avx512(rows, tile, sums) },
+    q4: |rows, tile, sums| unsafe { ints::q4_avx512(rows, tile, sums) },
+};
 
-#[target_feature(enable = "avx2,fma")]
-pub fn product_avx2(x: &[f32], tile: &[f32]) -> [f32; TILE] {
-    let mut sums = [[_mm256_setzero_ps(); 2]; PARTS];
-    let step = |sums: &mut [__m256; 2], x: f32, weights: &[f32; TILE]| {
-        prefetch(weights);
-        let x = _mm256_set1_ps(x);
-        for (sum, half) in sums.iter_mut().zip(weights.as_chunks::<8>().0) {
-            // SAFETY: an array of eight floats is one unaligned vector.
-            let half = unsafe { _mm256_loadu_ps(half.as_ptr()) };
-            *sum = _mm256_fmadd_ps(x, half, *sum);
-        }
-    };
-    let (x, x_rest) = x.as_chunks::<PARTS>();
-    let (weights, weights_rest) = tile.as_chunks::<TILE>().0.as_chunks::<PARTS>();
-    for (x, weights) in x.iter().zip(weights) {
-        for part in 0..PARTS {
-            step(&mut sums[part], x[part], &weights[part]);
-        }
-    }
-    for ((x, weights), sums) in x_rest.iter().zip(weights_rest).zip(&mut sums) {
-        step(sums, *x, weights);
-    }
-    let [a, b, c, d] = sums;
-    let mut out = [0.0; TILE];
-    for (half, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let sum = _mm256_add_ps(a[half], b[half]);
-        let sum = _mm256_add_ps(sum, _mm256_add_ps(c[half], d[half]));
-        // SAFETY: `out` has room for one unaligned vector.
-        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), sum) };
-    }
-    out
-}
+pub static AVX2: Products = Products {
+    cpu: Cpu::Avx2,
+    f32: |rows, tiles, sums| unsafe { f32_avx2(rows, tiles, sums) },
+    f16: |rows, tiles, sums| unsafe { f16_avx2(rows, tiles, sums) },
+    bf16: |rows, tiles, sums| unsafe { bf16_avx2(rows, tiles, sums) },
+    rows: RowFunctions {
+        gelu: |x| unsafe { avx2::gelu(x) },
+        norm: |x, scale, shift, out| unsafe { avx2::norm(x, scale, shift, out) },
+        attend: |q, keys, values, scores, out| unsafe {
+            avx2::attend(q, keys, values, scores, out)
+        },
+        dot: |x, y| unsafe { avx2::dot(x, y) },
+    },
+    quantise: |x, quads, scales, sums| unsafe { ints::quantise_avx2(x, quads, scales, sums) },
+    q8: |rows, tile, sums| unsafe { ints::q8_avx2(rows, tile, sums) },
+    q4: |rows, tile, sums| unsafe { ints::q4_avx2(rows, tile, sums) },
+};
 
-#[target_feature(enable = "avx512f")]
-pub fn block_avx512(
-    rows: &[&[f32]; BLOCK_ROWS],
-    tiles: [&[f32]; 2],
-    sums: &mut [[f32; 2 * TILE]; BLOCK_ROWS],
-) {
-    let n_in = rows[0].len();
-    assert!(rows.iter().all(|row| row.len() == n_in));
-    assert!(tiles.iter().all(|tile| tile.len() == n_in * TILE));
-    let mut held = [[_mm512_setzero_ps(); 2]; BLOCK_ROWS];
-    for (held, sums) in held.iter_mut().zip(&*sums) {
-        // SAFETY: `sums` are two unaligned vectors.
-        *held = unsafe { [_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums[TILE..].as_ptr())] };
-    }
-    for i in 0..n_in {
-        // SAFETY: each tile is `n_in` vectors long, see above.
-        let weights = unsafe { tiles.map(|tile| _mm512_loadu_ps(tile.as_ptr().add(i * TILE))) };
-        for (held, row) in held.iter_mut().zip(rows) {
-            // SAFETY: each row is `n_in` long, see above.
-            let x = _mm512_set1_ps(unsafe { *row.get_unchecked(i) });
-            held[0] = _mm512_fmadd_ps(x, weights[0], held[0]);
-            held[1] = _mm512_fmadd_ps(x, weights[1], held[1]);
-        }
-    }
-    for (held, sums) in held.iter().zip(sums) {
-        // SAFETY: `sums` have room for two unaligned vectors.
-        unsafe {
-            _mm512_storeu_ps(sums.as_mut_ptr(), held[0]);
-            _mm512_storeu_ps(sums[TILE..].as_mut_ptr(), held[1]);
-        }
-    }
-}
+/// What is compiled once more, with these features.
+macro_rules! rows {
+    ($name:ident, $features:literal) => {
+        mod $name {
+            use crate::jukebox::kernels::rows::any;
 
-#[target_feature(enable = "avx2,fma")]
-pub fn block_avx2(
-    rows: &[&[f32]; BLOCK_ROWS],
-    tiles: [&[f32]; 2],
-    sums: &mut [[f32; 2 * TILE]; BLOCK_ROWS],
-) {
-    let n_in = rows[0].len();
-    assert!(rows.iter().all(|row| row.len() == n_in));
-    assert!(tiles.iter().all(|tile| tile.len() == n_in * TILE));
-    for (half, tile) in tiles.iter().enumerate() {
-        let mut held = [[_mm256_setzero_ps(); 2]; BLOCK_ROWS];
-        for (held, sums) in held.iter_mut().zip(&*sums) {
-            let sums = &sums[half * TILE..(half + 1) * TILE];
-            // SAFETY: `sums` are two unaligned vectors.
-            *held =
-                unsafe { [_mm256_loadu_ps(sums.as_ptr()), _mm256_loadu_ps(sums[8..].as_ptr())] };
-        }
-        for i in 0..n_in {
-            // SAFETY: the tile is `n_in` times two vectors long, see above.
-            let weights = unsafe {
-                let tile = tile.as_ptr().add(i * TILE);
-                [_mm256_loadu_ps(tile), _mm256_loadu_ps(tile.add(8))]
-            };
-            for (held, row) in held.iter_mut().zip(rows) {
-                // SAFETY: each row is `n_in` long, see above.
-                let x = _mm256_set1_ps(unsafe { *row.get_unchecked(i) });
-                held[0] = _mm256_fmadd_ps(x, weights[0], held[0]);
-                held[1] = _mm256_fmadd_ps(x, weights[1], held[1]);
+            #[target_feature(enable = $features)]
+            pub fn gelu(x: &mut [f32]) {
+                any::gelu(x);
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn norm(x: &[f32], scale: &[f32], shift: &[f32], out: &mut [f32]) {
+                any::norm(x, scale, shift, out);
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn attend(
+                q: &[f32],
+                keys: &[f32],
+                values: &[f32],
+                scores: &mut [f32],
+                out: &mut [f32],
+            ) {
+                any::attend(q, keys, values, scores, out);
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn dot(x: &[f32], y: &[f32]) -> f32 {
+                any::dot(x, y)
             }
         }
-        for (held, sums) in held.iter().zip(&mut *sums) {
-            let sums = &mut sums[half * TILE..(half + 1) * TILE];
-            // SAFETY: `sums` have room for two unaligned vectors.
-            unsafe {
-                _mm256_storeu_ps(sums.as_mut_ptr(), held[0]);
-                _mm256_storeu_ps(sums[8..].as_mut_ptr(), held[1]);
+    };
+}
+
+rows!(avx512, "avx512f,avx512bw,avx512vl,avx512dq");
+rows!(avx2, "avx2");
+
+/// How far ahead of the product the weights are asked for, in bytes.
+const AHEAD: usize = 2048;
+
+/// As many rows at a time as there are registers for.
+macro_rules! by_blocks {
+    ($block:ident, $rows:ident, $tiles:ident, $sums:ident) => {
+        assert_eq!($rows.len(), $sums.len());
+        let (mut rows, mut sums) = ($rows, $sums);
+        while let Some(n) = [6, 4, 2, 1].into_iter().find(|n| *n <= rows.len()) {
+            let (now, later) = rows.split_at(n);
+            let (of_now, of_later) = sums.split_at_mut(n);
+            match n {
+                6 => $block::<6>(now, $tiles, of_now),
+                4 => $block::<4>(now, $tiles, of_now),
+                2 => $block::<2>(now, $tiles, of_now),
+                _ => $block::<1>(now, $tiles, of_now),
             }
+            (rows, sums) = (later, of_later);
         }
-    }
+    };
+}
+
+/// Rows times two tiles, with all sums in registers; `$load` widens sixteen weights.
+macro_rules! block_avx512 {
+    ($name:ident, $weight:ty, |$at:ident| $load:expr) => {
+        #[target_feature(enable = "avx512f")]
+        fn $name(rows: &[&[f32]], tiles: [&[$weight]; 2], sums: &mut [[f32; 2 * TILE]]) {
+            #[inline]
+            #[target_feature(enable = "avx512f")]
+            fn block<const N: usize>(
+                rows: &[&[f32]],
+                tiles: [&[$weight]; 2],
+                sums: &mut [[f32; 2 * TILE]],
+            ) {
+                let n_in = check(rows, tiles);
+                let mut held = [[_mm512_setzero_ps(); 2]; N];
+                for (held, sums) in held.iter_mut().zip(&*sums) {
+                    // SAFETY: `sums` are two unaligned vectors.
+                    *held = unsafe {
+                        [_mm512_loadu_ps(sums.as_ptr()), _mm512_loadu_ps(sums[TILE..].as_ptr())]
+                    };
+                }
+                for i in 0..n_in {
+                    let weights = tiles.map(|tile| {
+                        let $at = tile.as_ptr().wrapping_add(i * TILE);
+                        prefetch($at);
+                        // SAFETY: each tile is `n_in` vectors long, as `check` saw.
+                        unsafe { $load }
+                    });
+                    for (held, row) in held.iter_mut().zip(rows) {
+                        // SAFETY: each row is `n_in` long, as `check` saw.
+                        let x = _mm512_set1_ps(unsafe { *row.get_unchecked(i) });
+                        held[0] = _mm512_fmadd_ps(x, weights[0], held[0]);
+                        held[1] = _mm512_fmadd_ps(x, weights[1], held[1]);
+                    }
+                }
+                for (held, sums) in held.iter().zip(sums) {
+                    // SAFETY: `sums` have room for two unaligned vectors.
+                    unsafe {
+                        _mm512_storeu_ps(sums.as_mut_ptr(), held[0]);
+                        _mm512_storeu_ps(sums[TILE..].as_mut_ptr(), held[1]);
+                    }
+                }
+            }
+            by_blocks!(block, rows, tiles, sums);
+        }
+    };
+}
+
+/// The same, one tile after the other, with eight weights at a time.
+macro_rules! block_avx2 {
+    ($name:ident, $weight:ty, |$at:ident| $load:expr) => {
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn $name(rows: &[&[f32]], tiles: [&[$weight]; 2], sums: &mut [[f32; 2 * TILE]]) {
+            #[inline]
+            #[target_feature(enable = "avx2,fma,f16c")]
+            fn block<const N: usize>(
+                rows: &[&[f32]],
+                tiles: [&[$weight]; 2],
+                sums: &mut [[f32; 2 * TILE]],
+            ) {
+                let n_in = check(rows, tiles);
+                for (half, tile) in tiles.iter().enumerate() {
+                    let mut held = [[_mm256_setzero_ps(); 2]; N];
+                    for (held, sums) in held.iter_mut().zip(&*sums) {
+                        let sums = &sums[half * TILE..(half + 1) * TILE];
+                        // SAFETY: `sums` are two unaligned vectors.
+                        *held = unsafe {
+                            [_mm256_loadu_ps(sums.as_ptr()), _mm256_loadu_ps(sums[8..].as_ptr())]
+                        };
+                    }
+                    for i in 0..n_in {
+                        let weights = [0, 8].map(|part| {
+                            let $at = tile.as_ptr().wrapping_add(i * TILE + part);
+                            prefetch($at);
+                            // SAFETY: the tile is `n_in` times two vectors long, as `check` saw.
+                            unsafe { $load }
+                        });
+                        for (held, row) in held.iter_mut().zip(rows) {
+                            // SAFETY: each row is `n_in` long, as `check` saw.
+                            let x = _mm256_set1_ps(unsafe { *row.get_unchecked(i) });
+                            held[0] = _mm256_fmadd_ps(x, weights[0], held[0]);
+                            held[1] = _mm256_fmadd_ps(x, weights[1], held[1]);
+                        }
+                    }
+                    for (held, sums) in held.iter().zip(&mut *sums) {
+                        let sums = &mut sums[half * TILE..(half + 1) * TILE];
+                        // SAFETY: `sums` have room for two unaligned vectors.
+                        unsafe {
+                            _mm256_storeu_ps(sums.as_mut_ptr(), held[0]);
+                            _mm256_storeu_ps(sums[8..].as_mut_ptr(), held[1]);
+                        }
+                    }
+                }
+            }
+            by_blocks!(block, rows, tiles, sums);
+        }
+    };
+}
+
+block_avx512!(f32_avx512, f32, |at| _mm512_loadu_ps(at));
+block_avx512!(f16_avx512, f16, |at| _mm512_cvtph_ps(_mm256_loadu_si256(at.cast())));
+block_avx512!(bf16_avx512, bf16, |at| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(
+    _mm512_cvtepu16_epi32(_mm256_loadu_si256(at.cast()))
+)));
+block_avx2!(f32_avx2, f32, |at| _mm256_loadu_ps(at));
+block_avx2!(f16_avx2, f16, |at| _mm256_cvtph_ps(_mm_loadu_si128(at.cast())));
+block_avx2!(bf16_avx2, bf16, |at| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(
+    _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()))
+)));
+
+/// Number of inputs, once it is sure that all rows and both tiles have as many.
+#[inline(always)]
+fn check<T>(rows: &[&[f32]], tiles: [&[T]; 2]) -> usize {
+    let n_in = tiles[0].len() / TILE;
+    assert!(rows.iter().all(|row| row.len() == n_in));
+    assert!(tiles.iter().all(|tile| tile.len() == n_in * TILE));
+    n_in
 }
 
 #[inline(always)]
-fn prefetch(weights: &[f32; TILE]) {
-    let ahead = weights.as_ptr().wrapping_add(AHEAD).cast();
+fn prefetch<T>(weights: *const T) {
+    let ahead = weights.cast::<i8>().wrapping_add(AHEAD);
     // SAFETY: a prefetch is a hint, and reads nothing even where there is nothing to read.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead) };
 }
