@@ -10,7 +10,7 @@ use encore::engine::session::{Request, compose};
 use encore::jukebox::{LevelPrior, Vqvae};
 use encore::lyrics::Cleaned;
 use encore::pack::Pack;
-use encore::takes::{Levels, PackId, Prime, Recipe, SamplerRecipe};
+use encore::takes::{Levels, Recipe};
 use encore::units::{frames_from_seconds, tokens_from_frames};
 use serde_json::json;
 
@@ -110,7 +110,7 @@ fn begin<P: LevelPrior>(
 ) -> Result<Vec<Begun>, Failure> {
     let begin = |number: usize| {
         let seed = args.seed + (number - 1) as u64;
-        let recipe = recipe(place, model, request, seed, told, levels);
+        let recipe = plan::recipe(place, model, request, seed, told, levels);
         let path = args.out.join(format!("take-{number}.progress"));
         Ok(Begun { number, seed, progress: Progress::open(path, &recipe)?, recipe })
     };
@@ -226,38 +226,4 @@ fn listen(vqvae: &Vqvae, song: &Song, level: usize, n_frames: usize) -> Result<S
         bar.set_seconds(sound.audio.len() as f64);
     }
     Ok(sound)
-}
-
-fn recipe<P: LevelPrior>(
-    place: &Place,
-    model: &Model<P>,
-    request: &Request,
-    seed: u64,
-    told: &Told,
-    levels: &[usize],
-) -> Recipe {
-    let pack = &model.pack;
-    let labels = pack.labels();
-    let recommended = pack.manifest().sampling.total_seconds;
-    Recipe {
-        format_version: Recipe::FORMAT_VERSION,
-        encore_version: env!("CARGO_PKG_VERSION").into(),
-        pack: PackId { name: pack.name().into(), sha256: pack.hash() },
-        backend: place.backend(),
-        prime: Some(Prime::of(&request.prime, pack.sample_rate())),
-        codes: None,
-        seed,
-        artist: plan::artist_label(labels, request.artist),
-        genres: request.genres.iter().map(|id| plan::genre_label(labels, *id)).collect(),
-        sampler: SamplerRecipe {
-            temperature: request.sampler.temperature,
-            top_k: request.sampler.top_k,
-            top_p: request.sampler.top_p,
-        },
-        lyrics: told.lyrics.clone(),
-        level: model.level(),
-        finest_level: levels.last().copied().unwrap_or(model.level()),
-        length_seconds: request.length_seconds,
-        total_seconds: request.total_seconds.unwrap_or(recommended),
-    }
 }

@@ -6,13 +6,14 @@ use encore::engine::session::{LENGTHS_SECONDS, MIN_PRIME_TOKENS, Request};
 use encore::jukebox::{LevelPrior, SamplerSettings};
 use encore::lyrics::Cleaned;
 use encore::pack::Labels;
-use encore::takes::Label;
+use encore::takes::{Label, PackId, Prime, Recipe, SamplerRecipe};
 use encore::units::{
     frames_from_seconds, frames_from_tokens, seconds_from_frames, tokens_from_frames,
 };
 
 use crate::args::song::ContinueArgs;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::told::Told;
 
 /// The request for the first take; the others have other seeds. `levels` are the finer ones that follow.
@@ -54,6 +55,41 @@ pub fn request<P: LevelPrior>(
         lyrics: lyrics.map(Cleaned::tokens).unwrap_or_default(),
         min_tokens,
     })
+}
+
+/// How a take is made, for its file.
+pub fn recipe<P: LevelPrior>(
+    place: &Place,
+    model: &Model<P>,
+    request: &Request,
+    seed: u64,
+    told: &Told,
+    levels: &[usize],
+) -> Recipe {
+    let pack = &model.pack;
+    let labels = pack.labels();
+    let recommended = pack.manifest().sampling.total_seconds;
+    Recipe {
+        format_version: Recipe::FORMAT_VERSION,
+        encore_version: env!("CARGO_PKG_VERSION").into(),
+        pack: PackId { name: pack.name().into(), sha256: pack.hash() },
+        backend: place.backend(),
+        prime: Some(Prime::of(&request.prime, pack.sample_rate())),
+        codes: None,
+        seed,
+        artist: artist_label(labels, request.artist),
+        genres: request.genres.iter().map(|id| genre_label(labels, *id)).collect(),
+        sampler: SamplerRecipe {
+            temperature: request.sampler.temperature,
+            top_k: request.sampler.top_k,
+            top_p: request.sampler.top_p,
+        },
+        lyrics: told.lyrics.clone(),
+        level: model.level(),
+        finest_level: levels.last().copied().unwrap_or(model.level()),
+        length_seconds: request.length_seconds,
+        total_seconds: request.total_seconds.unwrap_or(recommended),
+    }
 }
 
 /// The id with its name, for the recipe.
