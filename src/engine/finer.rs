@@ -8,7 +8,9 @@ pub mod parallel;
 
 use super::{EngineError, session::label_row};
 use crate::{
-    jukebox::{Advance, LevelSampler, LevelState, Plan, Prior, SamplerSettings, Song, TokenRng},
+    jukebox::{
+        Advance, LevelPrior, LevelState, Plan, PriorConfig, SamplerSettings, Song, TokenRng,
+    },
     pack::{Pack, PackError},
     units::{frames_from_seconds, frames_from_tokens, seconds_from_frames},
 };
@@ -54,7 +56,7 @@ pub trait Listener {
         Ok(())
     }
 
-    /// Looked at after every token.
+    /// Looked at after every token, or every stretch of tokens where a device writes them.
     fn stopped(&self) -> bool;
 }
 
@@ -90,28 +92,29 @@ pub fn min_frames(pack: &Pack, levels: &[usize]) -> Result<usize, PackError> {
 /// when the listener asked for it.
 pub fn write(
     pack: &Pack,
-    prior: &Prior,
+    prior: &dyn LevelPrior,
     request: Request,
     saved: Option<LevelState>,
     listener: &mut dyn Listener,
 ) -> Result<Vec<u32>, EngineError> {
     let (prime, seed) = (request.prime.clone(), request.seed);
-    let Asked { song, n_total, per_upper } = Asked::of(pack, prior, request)?;
+    let Asked { song, n_total, per_upper } = Asked::of(pack, prior.config(), request)?;
     let plan = plan(n_total, prior.config().n_ctx, per_upper);
     let saved = saved.filter(|saved| saved.codes.starts_with(&prime));
-    let state = saved
-        .unwrap_or_else(|| LevelState::new(prime, TokenRng::of_stream(seed, stream(pack, prior))));
-    let mut sampler = LevelSampler::new(prior, song, plan, SAMPLER, state)?;
+    let state = saved.unwrap_or_else(|| {
+        LevelState::new(prime, TokenRng::of_stream(seed, stream(pack, prior.config())))
+    });
+    let mut writer = prior.level(song, plan, SAMPLER, vec![state])?;
     loop {
         check_stopped(listener)?;
-        let n_windows = sampler.finished().n_windows;
-        match sampler.advance()? {
+        let n_windows = writer.finished_of(0).n_windows;
+        match writer.advance()? {
             Advance::Opened(_) | Advance::Prefilled { .. } => continue,
-            Advance::Token(_) => listener.tokens(sampler.codes().len(), n_total),
-            Advance::Finished => return Ok(sampler.codes().to_vec()),
+            Advance::Token(_) => listener.tokens(writer.codes_of(0).len(), n_total),
+            Advance::Finished => return Ok(writer.codes_of(0).to_vec()),
         }
-        if n_windows < sampler.finished().n_windows {
-            listener.window(sampler.finished())?;
+        if n_windows < writer.finished_of(0).n_windows {
+            listener.window(writer.finished_of(0))?;
         }
     }
 }
@@ -143,8 +146,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(pack: &Pack, prior: &Prior, request: Request) -> Result<Self, EngineError> {
-        let config = prior.config();
+    fn of(pack: &Pack, config: &PriorConfig, request: Request) -> Result<Self, EngineError> {
         let level = config.level;
         let per_upper = pack.hop(level + 1)? / pack.hop(level)?;
         let n_total = request.upper.len() * per_upper;
@@ -170,8 +172,8 @@ fn rate(pack: &Pack) -> f64 {
 }
 
 /// Which of the seed's streams of numbers is a level's.
-fn stream(pack: &Pack, prior: &Prior) -> u64 {
-    (pack.top_level() - prior.config().level) as u64
+fn stream(pack: &Pack, config: &PriorConfig) -> u64 {
+    (pack.top_level() - config.level) as u64
 }
 
 fn plan(n_total: usize, n_ctx: usize, per_upper: usize) -> Plan {

@@ -8,6 +8,7 @@ use super::{
     session::{Listener, Request},
 };
 use crate::{
+    jukebox::LevelPrior,
     link::{Progress, Stage},
     units::{frames_from_tokens, seconds_from_frames},
 };
@@ -31,7 +32,11 @@ pub struct Story<'l> {
 
 impl<'l> Story<'l> {
     /// Begins: the first word is that nothing is there yet.
-    pub fn new(model: &Model, request: &Request, listener: &'l mut dyn Listener) -> Self {
+    pub fn new<P: LevelPrior>(
+        model: &Model<P>,
+        request: &Request,
+        listener: &'l mut dyn Listener,
+    ) -> Self {
         let seconds_total = request.length_seconds * request.seeds.len() as f64;
         let progress = Progress { seconds_total, ..Progress::default() };
         listener.progress(&progress);
@@ -78,7 +83,7 @@ impl<'l> Story<'l> {
     }
 
     /// Says how far it is where no audio is handed out.
-    pub fn count(&mut self, model: &Model, n_new_tokens: usize) {
+    pub fn count<P: LevelPrior>(&mut self, model: &Model<P>, n_new_tokens: usize) {
         if n_new_tokens.is_multiple_of(COUNTED_TOKENS) {
             let n_frames = frames_from_tokens(n_new_tokens * self.n_takes, model.hop());
             self.progress.seconds_done =

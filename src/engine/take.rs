@@ -71,7 +71,7 @@ pub fn take(shared: &Shared, model: Option<&Model>, job: &mut Job) -> Result<Tak
 
     let mut story = Story::new(model, &request, &mut stream); // encoding
     let n_prime = (tokens.end - tokens.start).max(0) as usize;
-    let top = match ahead.filter(|ahead| ahead.tokens == tokens) {
+    let mut top = match ahead.filter(|ahead| ahead.tokens == tokens) {
         Some(ahead) => {
             let rest = ahead.next..tokens.end;
             let codes = ear.codes(model, host_rate, place.run, &place.heard, rest)?;
@@ -88,7 +88,7 @@ pub fn take(shared: &Shared, model: Option<&Model>, job: &mut Job) -> Result<Tak
             begin(model, &request, codes, Vec::new())?
         }
     };
-    let composed = write(model, &request, top, n_prime, story);
+    let composed = write(model, &request, &mut top, n_prime, story);
     let streamed = stream.finish();
     if let Some((first_seconds, speed)) = stream.pace() {
         shared.pace.learn(first_seconds, speed);

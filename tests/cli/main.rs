@@ -6,6 +6,7 @@ mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
 mod convert;
+mod device;
 mod finer;
 mod parallel;
 #[path = "../common/pickles.rs"]

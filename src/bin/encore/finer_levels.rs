@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use encore::engine::finer::parallel::{self, Joined};
 use encore::engine::{EngineError, finer, room};
-use encore::jukebox::{LevelState, Prior, Vqvae};
-use encore::pack::{Pack, Precision};
+use encore::jukebox::{LevelPrior, LevelState, Vqvae};
+use encore::pack::Pack;
 use encore::takes::seams::{self, SeamFigures};
 use encore::takes::{FinerRecipe, LevelSeams, Levels, TakeError, Windows};
 use encore::units::seconds_from_frames;
 
 use crate::args::song::Until;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::progress::{SecondsBar, Spinner};
 use crate::resume::{Pace, Progress};
 use crate::told::Told;
@@ -48,7 +49,7 @@ pub fn finest(until: Until, pack: &Pack) -> Result<usize, Failure> {
 /// What is written of songs.
 pub struct Job<'a> {
     pub pack: &'a Pack,
-    pub precision: Precision,
+    pub place: &'a Place,
     pub vqvae: &'a Vqvae,
     /// As [`finer::levels`] gives them.
     pub levels: &'a [usize],
@@ -62,8 +63,7 @@ impl Job<'_> {
     pub fn write(&self, songs: &mut [Song]) -> Result<(), Failure> {
         for &level in self.levels {
             let spinner = Spinner::new("loading the model of a finer level");
-            room::check(self.pack, level, self.precision)?;
-            let prior = self.pack.load_prior_as(level, self.precision)?;
+            let prior = self.place.load_prior(self.pack, level)?;
             drop(spinner);
             let (artist, genres) = self.told.labels(self.pack, level)?;
             for song in songs.iter_mut() {
@@ -75,7 +75,7 @@ impl Job<'_> {
                     total_seconds: self.total_seconds,
                     seed: song.seed,
                 };
-                self.write_level(song, &prior, request)?;
+                self.write_level(song, prior.as_ref(), request)?;
             }
         }
         Ok(())
@@ -84,7 +84,7 @@ impl Job<'_> {
     fn write_level(
         &self,
         song: &mut Song,
-        prior: &Prior,
+        prior: &dyn LevelPrior,
         request: finer::Request,
     ) -> Result<(), Failure> {
         let (pack, level) = (self.pack, prior.config().level);
@@ -111,6 +111,7 @@ impl Job<'_> {
                 })
             }
             Windows::Parallel => {
+                let Some(prior) = prior.on_kernels() else { return Err(parallel_on_device()) };
                 let n_at_once = room::windows_at_once(prior, parallel::MAX_CHAINS);
                 parallel::write(pack, self.vqvae, prior, request, chains, n_at_once, &mut pen)
             }
@@ -152,6 +153,11 @@ pub fn seam_lines(finer: Option<&FinerRecipe>) -> Vec<String> {
             .map(|(name, seams)| line(*level, name, seams.as_ref()))
     });
     lines.flatten().collect()
+}
+
+fn parallel_on_device() -> Failure {
+    let problem = "--windows parallel runs on the processor; leave --device or --windows out";
+    Failure::BadInput(problem.into())
 }
 
 /// Moves the bar and keeps every window.

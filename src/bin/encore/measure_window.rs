@@ -22,7 +22,7 @@ pub fn run(args: &MeasureWindowArgs) -> Result<(), Failure> {
     let level = args.level.unwrap_or(pack.top_level());
     let _spinner = Spinner::new("measuring");
     let begun = Instant::now();
-    let prior = pack.load_prior_as(level, args.load.precision)?;
+    let prior = pack.load_prior_as(level, args.load.precision())?;
     let load_seconds = begun.elapsed().as_secs_f64();
     let loaded_bytes = peak_bytes();
     let config = prior.config();
@@ -44,7 +44,7 @@ pub fn run(args: &MeasureWindowArgs) -> Result<(), Failure> {
     let seconds = begun.elapsed().as_secs_f64();
     print_json(&json!({
         "level": level,
-        "memory_bytes": pack.memory_bytes(args.load.precision),
+        "memory_bytes": pack.memory_bytes(args.load.precision()),
         "load_seconds": load_seconds,
         "peak_bytes_after_loading": loaded_bytes,
         "lyric_tokens": config.n_lyric_tokens(),

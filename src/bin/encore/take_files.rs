@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use encore::pack::{Pack, Precision};
+use encore::pack::Pack;
 use encore::takes::{FinerRecipe, Recipe, Take, measure, picture, wav};
 use encore::units::{FADE_SECONDS, frames_from_seconds, seconds_from_frames};
 use serde_json::{Value, json};
@@ -12,17 +12,6 @@ use crate::finer_levels::{Song, seam_lines};
 
 /// Around the seam, how far clicks are looked for.
 const SEAM_SECONDS: f64 = 0.005;
-
-/// What the networks run on, for the recipe.
-pub fn backend(precision: Precision) -> &'static str {
-    match precision {
-        Precision::F32 => "cpu-f32",
-        Precision::F16 => "cpu-f16",
-        Precision::BF16 => "cpu-bf16",
-        Precision::Q8 => "cpu-q8",
-        Precision::Q4 => "cpu-q4",
-    }
-}
 
 /// What a model made of a song, at its rate.
 #[derive(Default)]

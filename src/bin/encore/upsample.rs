@@ -14,12 +14,14 @@ use serde_json::json;
 use crate::args::song::UpsampleArgs;
 use crate::failure::{Failure, print, print_json};
 use crate::finer_levels::{self, Song};
+use crate::place::Place;
 use crate::progress::Spinner;
 use crate::resume::Progress;
 use crate::told::Told;
 use crate::{open, plan, take_files};
 
 pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
+    let place = Place::open(&args.load, &args.on)?;
     let pack = open::pack(&args.load.pack)?;
     let finest = finer_levels::finest(args.until, &pack)?;
     let given = read_levels(&args.input)?;
@@ -34,7 +36,8 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
 
     let stem = args.input.file_stem().unwrap_or_default().to_string_lossy();
     let path = |ending: &str| args.out.join(format!("{stem}-level-{finest}.{ending}"));
-    let recipe = recipe(args, &pack, &told, &upper, [from, finest], [seconds, total_seconds])?;
+    let recipe =
+        recipe(args, &place, &pack, &told, &upper, [from, finest], [seconds, total_seconds])?;
     let spinner = Spinner::new("loading the model");
     let vqvae = pack.load_vqvae()?;
     drop(spinner);
@@ -46,13 +49,12 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
         seams: BTreeMap::new(),
         progress: Progress::open(path("progress"), &recipe)?,
     }];
-    let (precision, windows) = (args.load.precision, args.windows);
     let job = finer_levels::Job {
         pack: &pack,
-        precision,
+        place: &place,
         vqvae: &vqvae,
         levels: &levels,
-        windows,
+        windows: args.windows,
         told: &told,
         total_seconds,
     };
@@ -64,7 +66,7 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
     let audio = vqvae.decode(codes, finest)?;
     drop(spinner);
     let seams = song.heard_seams(&audio, f64::from(pack.sample_rate()));
-    let recipe = Recipe { finer: Some(FinerRecipe { windows, seams }), ..recipe };
+    let recipe = Recipe { finer: Some(FinerRecipe { windows: args.windows, seams }), ..recipe };
     wav::write(&path("wav"), &audio, pack.sample_rate())?;
     write_codes(&path("safetensors"), &song.codes)?;
     recipe.write(&path("json"))?;
@@ -113,6 +115,7 @@ fn above(
 
 fn recipe(
     args: &UpsampleArgs,
+    place: &Place,
     pack: &Pack,
     told: &Told,
     upper: &[u32],
@@ -125,7 +128,7 @@ fn recipe(
         format_version: Recipe::FORMAT_VERSION,
         encore_version: env!("CARGO_PKG_VERSION").into(),
         pack: PackId { name: pack.name().into(), sha256: pack.hash() },
-        backend: take_files::backend(args.load.precision).into(),
+        backend: place.backend(),
         prime: None,
         codes: Some(CodesId::of(upper)),
         seed: args.seed,

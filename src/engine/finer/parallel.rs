@@ -50,14 +50,14 @@ pub fn write(
     listener: &mut dyn Listener,
 ) -> Result<Joined, EngineError> {
     let (prime, seed) = (request.prime.clone(), request.seed);
-    let Asked { song, n_total, per_upper } = Asked::of(pack, prior, request)?;
+    let Asked { song, n_total, per_upper } = Asked::of(pack, prior.config(), request)?;
     let n_ctx = prior.config().n_ctx;
     let chains = chains(prime.len(), n_total, n_ctx, per_upper, MAX_CHAINS);
     let Some(first) = chains.first().map(|chain| chain.starts[0]) else {
         return Ok(Joined { codes: prime, ..Joined::default() });
     };
     let states = states(&chains, n_ctx, &prime, saved, |chain_idx| {
-        TokenRng::of_stream(seed, stream(pack, prior) | (chain_idx as u64 + 1) << 32)
+        TokenRng::of_stream(seed, stream(pack, prior.config()) | (chain_idx as u64 + 1) << 32)
     });
     let mut sampler = ChainSampler::new(prior, song, chains.clone(), SAMPLER, states, n_at_once)?;
     let n_windows = |states: &[LevelState]| states.iter().map(|s| s.n_windows).sum::<usize>();

@@ -112,8 +112,9 @@ pub fn rows(config: &PriorConfig, n: usize) -> Vec<LabelRow> {
 
 /// Everything that rows which differ from each other are told.
 pub fn conditioning(prior: &Prior, n: usize) -> Conditioning {
-    let upper = |row: usize| (0..6).map(|i| (i * 5 + row) as u32 % 9).collect();
-    let upper: Vec<_> = prior.n_upper().map_or(vec![], |_| (0..n).map(upper).collect());
+    let upper = |row: usize, n: usize| (0..n).map(|i| (i * 5 + row) as u32 % 9).collect();
+    let upper: Vec<_> =
+        prior.n_upper().map_or(vec![], |n_upper| (0..n).map(|row| upper(row, n_upper)).collect());
     prior.condition_on(&rows(prior.config(), n), &upper).unwrap()
 }
 
@@ -122,8 +123,20 @@ pub fn random_prior(config: &PriorConfig) -> Prior {
     prior_of_strength(config, |_| [0.0, 0.3])
 }
 
+/// The same before they are loaded.
+pub fn random_tensors(config: &PriorConfig) -> VarBuilder<'static> {
+    tensors_of_strength(config, |_| [0.0, 0.3])
+}
+
 /// The same with a mean and a spread of its own for the weights of each name.
 pub fn prior_of_strength(config: &PriorConfig, strength: impl Fn(&str) -> [f32; 2]) -> Prior {
+    Prior::load_with_reference(config, tensors_of_strength(config, strength)).unwrap()
+}
+
+fn tensors_of_strength(
+    config: &PriorConfig,
+    strength: impl Fn(&str) -> [f32; 2],
+) -> VarBuilder<'static> {
     let map = VarMap::new();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     Prior::load(config, vb.clone()).unwrap();
@@ -134,7 +147,7 @@ pub fn prior_of_strength(config: &PriorConfig, strength: impl Fn(&str) -> [f32; 
         let numbers: Vec<f32> = (0..var.elem_count()).map(uniform).collect();
         var.set(&Tensor::from_vec(numbers, var.shape(), &Device::Cpu).unwrap()).unwrap();
     }
-    Prior::load_with_reference(config, vb).unwrap()
+    vb
 }
 
 fn difference(a: &Tensor, b: &Tensor) -> f32 {

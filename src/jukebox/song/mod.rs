@@ -21,6 +21,7 @@ mod lyrics;
 mod score;
 mod told;
 mod windows;
+mod writer;
 
 pub use self::align::{Alignment, align};
 pub use self::chains::{Chain, chains};
@@ -30,3 +31,4 @@ pub use self::lyrics::{LyricWindow, midpoint};
 pub use self::score::score;
 pub use self::told::{Song, Told};
 pub use self::windows::{Plan, Window, hop_tokens, starts, windows};
+pub use self::writer::{LevelPrior, LevelWriter};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use encore::takes::Windows;
 
-use super::LoadOption;
 use super::values::{level, n_takes, seconds, seed, temperature, top_k, top_p, until, windows};
+use super::{DeviceOption, LoadOption};
 
 /// What a model is told about the song.
 #[derive(Args)]
@@ -45,6 +45,8 @@ pub struct ContinueArgs {
     pub input: PathBuf,
     #[command(flatten)]
     pub load: LoadOption,
+    #[command(flatten)]
+    pub on: DeviceOption,
     #[command(flatten)]
     pub told: ToldArgs,
     /// How much of the track's end to listen to; left out, what the pack recommends
@@ -93,6 +95,8 @@ pub struct UpsampleArgs {
     pub input: PathBuf,
     #[command(flatten)]
     pub load: LoadOption,
+    #[command(flatten)]
+    pub on: DeviceOption,
     #[command(flatten)]
     pub told: ToldArgs,
     /// How fine the sound becomes: middle or bottom

@@ -1,5 +1,6 @@
 //! What may be typed for a value, and what is said where it makes no sense.
 
+use encore::jukebox::DeviceChoice;
 use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 use encore::takes::Windows;
@@ -25,6 +26,10 @@ pub fn stored_as(text: &str) -> Result<StoredAs, String> {
 pub fn held_as(text: &str) -> Result<Precision, String> {
     let named = Precision::ALL.into_iter().find(|precision| precision.name() == text);
     named.ok_or("not f32, f16, bf16, q8 or q4".into())
+}
+
+pub fn device(text: &str) -> Result<DeviceChoice, String> {
+    text.parse().map_err(|_| "not cpu, cuda, cuda:N (for card N) or metal".into())
 }
 
 pub fn seconds(text: &str) -> Result<f64, String> {

@@ -5,6 +5,7 @@
 
 mod candle;
 mod decode;
+mod device;
 mod machine;
 mod networks;
 mod quality;
@@ -12,8 +13,8 @@ pub mod shape;
 
 use encore::engine::model::Model;
 use encore::jukebox::kernels::instructions;
-use encore::jukebox::yardstick::{prior_of_noise, vqvae_of_noise};
-use encore::jukebox::{Prior, PriorConfig, Vqvae, crew};
+use encore::jukebox::yardstick::{device_prior_of_noise, prior_of_noise, vqvae_of_noise};
+use encore::jukebox::{DeviceChoice, Prior, PriorConfig, Vqvae, crew};
 use encore::pack::checkpoint::released;
 use encore::pack::shapes::{TensorShape, prior_tensors};
 use encore::pack::{Precision, tensor_bytes};
@@ -33,6 +34,7 @@ const RELEASED_RATE: f64 = 44_100.0;
 
 pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
     let pack = args.pack.as_deref().map(open::pack).transpose()?;
+    let device = args.device.map(DeviceChoice::open).transpose()?;
     let spinner = Spinner::new("measuring the machine");
     let bandwidth = machine::bandwidth();
     let load = Load::new(args.load);
@@ -46,6 +48,10 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
                 Ok(prior_of_noise(&config, precision, with_reference)?)
             };
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+            if let Some(device) = &device {
+                let make = |precision| Ok(device_prior_of_noise(&config, device, precision)?);
+                facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
+            }
         }
         (Some(pack), None) => {
             let top = pack.top_level();
@@ -55,6 +61,10 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
             };
             let config = pack.prior_config(top)?.clone();
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+            if let Some(device) = &device {
+                let make = |precision| Ok(pack.load_prior_on(top, device, precision)?);
+                facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
+            }
         }
         (None, None) => {
             return Err(Failure::BadInput("give a pack, or --shape WIDTHxDEPTH".into()));

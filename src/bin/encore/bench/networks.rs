@@ -86,8 +86,8 @@ pub fn composing(model: &Model) -> Result<Composing, Failure> {
         first.extend(ear.first_ms);
         stages.push(ear.stages);
         let mut ear = Ear::new(true);
-        let top = begin(model, &request, prime.clone(), Vec::new())?;
-        write(model, &request, top, prime.len(), Story::new(model, &request, &mut ear))?;
+        let mut top = begin(model, &request, prime.clone(), Vec::new())?;
+        write(model, &request, &mut top, prime.len(), Story::new(model, &request, &mut ear))?;
         warm.extend(ear.first_ms);
         let mut ear = Ear::new(false);
         compose(model, &request, Vec::new(), &mut ear)?;
