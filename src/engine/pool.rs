@@ -8,6 +8,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::jukebox::crew::{Crew, Urgency, n_cores};
 
+/// More threads would wait for the memory together.
+const MAX_THREADS: usize = 8;
+
 /// A thread that composes, with helpers.
 pub struct Pool {
     crew: Crew,
@@ -17,7 +20,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// One thread fewer than the machine has, to leave one to the host; at least one.
+    /// One thread fewer than the machine runs at once, to leave one to the host; at least one, and a few at most.
     pub fn new() -> Self {
         let threads = Arc::new(Mutex::new(Vec::new()));
         let joined_later = Arc::clone(&threads);
@@ -33,7 +36,7 @@ impl Pool {
                 Ok(())
             })
             .build();
-        let crew = Crew::new(n_cores().saturating_sub(1), Urgency::BelowNormal);
+        let crew = Crew::new(n_cores().saturating_sub(1).min(MAX_THREADS), Urgency::BelowNormal);
         Self { crew, composer: composer.ok(), threads }
     }
 

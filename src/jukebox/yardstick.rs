@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Module, Result as TensorResult, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
+use super::kernels::{PackedMatrix, Room};
 use super::weights::Weights;
 use super::{
     Conditioning, DevicePrior, JukeboxError, OpenDevice, Precision, Prior, PriorConfig, Vqvae,
@@ -122,6 +123,30 @@ impl SimpleBackend for Noise {
 
     fn contains_tensor(&self, _: &str) -> bool {
         true
+    }
+}
+
+/// A dense product of the kernels, of noise with noise.
+pub struct Product {
+    matrix: PackedMatrix,
+    x: Vec<f32>, // [n_rows, n_in]
+    room: Room,
+    y: Vec<f32>, // [n_rows, n_out]
+}
+
+impl Product {
+    /// A matrix `[n_in, n_out]`, held as asked for, and rows to multiply with it.
+    pub fn of_noise([n_in, n_out]: [usize; 2], n_rows: usize, held_as: Precision) -> Self {
+        let noise = |n: usize| (0..n).map(|i| (i * 7919 % 1013) as f32 / 506.5 - 1.0).collect();
+        let (rows, x): (Vec<f32>, Vec<f32>) = (noise(n_in * n_out), noise(n_rows * n_in));
+        let matrix = PackedMatrix::of(&rows, &vec![0.0; n_out], held_as);
+        Self { matrix, x, room: Room::default(), y: vec![0.0; n_rows * n_out] }
+    }
+
+    /// Multiplies all rows.
+    pub fn run(&mut self) {
+        self.matrix.multiply(&self.x, &mut self.room, &mut self.y);
+        std::hint::black_box(&mut self.y);
     }
 }
 

@@ -8,10 +8,10 @@ use crate::{
 };
 
 /// Chunks taken from the ring in one block at most.
-const MAX_RECEIVED: usize = 64;
+const MAX_RECEIVED: usize = 16;
 
 /// Chunks handed back in one block at most.
-const MAX_RETIRED: usize = 64;
+const MAX_RETIRED: usize = 16;
 
 /// How long an older take goes on sounding while a newer one lies ahead.
 const PATIENCE_SECONDS: f64 = 30.0;

@@ -1,6 +1,6 @@
 //! `encore bench` measures what it says, and refuses what it cannot measure.
 
-use crate::Desk;
+use crate::{Desk, in_repository};
 
 #[test]
 fn a_shape_is_measured_at_every_precision_and_batch_beside_candle() {
@@ -19,15 +19,39 @@ fn a_shape_is_measured_at_every_precision_and_batch_beside_candle() {
         (word("backend"), word("precision"), decode["batch"].as_u64().unwrap())
     };
     let measured: Vec<_> = decodes.iter().map(names).collect();
-    for precision in ["f32", "q8", "q4"] {
+    for precision in ["f32", "f16", "bf16", "q8", "q4"] {
         for batch in [1, 4, 8, 16] {
             assert!(measured.contains(&("encore".into(), precision.into(), batch)), "{measured:?}");
         }
         assert!(said["prefill_tokens_per_s"][precision].as_f64().unwrap() > 0.0);
     }
+    for (level, coding) in said["vqvae"].as_array().unwrap().iter().enumerate() {
+        let times = |name: &str| coding[name].as_f64().unwrap();
+        assert_eq!(coding["level"], level);
+        assert!(times("encode_x") > 0.0 && times("decode_x") > 0.0, "{coding}");
+    }
     for (backend, precision) in [("candle", "f32"), ("candle (products only)", "q8_0")] {
         assert!(measured.contains(&(backend.into(), precision.into(), 1)), "{measured:?}");
     }
+}
+
+#[test]
+fn smaller_weights_are_compared_with_whole_ones_wherever_the_pack_stands() {
+    let desk = Desk::new();
+    let starter = in_repository("models/starter");
+    let track = in_repository("tests/audio/foundry_stereo_48k.wav");
+
+    let before = desk.json(&format!("bench {starter} --quality {track}"));
+    let after = desk.json(&format!("bench --quality {starter} {track}"));
+
+    let nats = |said: &serde_json::Value, precision: &str| {
+        let qualities = said["quality"].as_array().unwrap();
+        let quality = qualities.iter().find(|quality| quality["precision"] == precision).unwrap();
+        quality["nats_per_token"].as_f64().unwrap()
+    };
+    let [f16, bf16, q8, q4] = ["f16", "bf16", "q8", "q4"].map(|precision| nats(&before, precision));
+    assert!(f16 < bf16 && bf16 < q8 && q8 < 0.01 && q8 < q4, "{f16} {bf16} {q8} {q4}");
+    assert_eq!(nats(&after, "q8"), q8);
 }
 
 #[test]

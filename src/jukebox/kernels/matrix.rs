@@ -5,7 +5,8 @@
 //! many rows or threads there are.
 
 use super::dense::{CHUNK_ROWS, Finish, Reading, Sides};
-use super::quantised::{GROUP, Quantisation, QuantisedTiles};
+use super::precision::Precision;
+use super::quantised::{GROUP, Group, Quantisation, QuantisedTiles};
 use super::simd::{self, IntRow, QUADS, TILE};
 use super::tiles::Tiles;
 use crate::jukebox::crew::Parted;
@@ -27,6 +28,22 @@ pub struct Room {
 impl PackedMatrix {
     pub(super) fn new(n_in: usize, bias: &[f32], tiles: Tiles) -> Self {
         Self { sides: Sides::new(n_in, bias), tiles }
+    }
+
+    /// Of weights `[n_in, n_out]`, held as asked for where its inputs allow it.
+    pub fn of(weights: &[f32], bias: &[f32], held_as: Precision) -> Self {
+        let n_out = bias.len();
+        let n_in = weights.len() / n_out;
+        let mut tiles = Tiles::new(n_in, n_out, held_as);
+        tiles.set_rows(0, n_out, weights);
+        if let Some(format) = held_as.quantisation() {
+            let mut group = Group::new(format, n_out);
+            for (idx, weights) in weights.chunks_exact(GROUP * n_out).enumerate() {
+                group.quantise(weights);
+                tiles.set_group(idx * GROUP, &group);
+            }
+        }
+        Self::new(n_in, bias, tiles)
     }
 
     pub fn n_out(&self) -> usize {

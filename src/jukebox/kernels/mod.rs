@@ -25,7 +25,7 @@ use crate::jukebox::config::StackShape;
 pub(crate) use self::cache::Slots;
 pub(crate) use self::filling::FillingMatrix;
 pub use self::filling::Rows;
-pub use self::matrix::PackedMatrix;
+pub use self::matrix::{PackedMatrix, Room};
 pub(crate) use self::packed::{Affine, PackedStack, packed_dense, with_numbers};
 pub use self::precision::Precision;
 pub use self::quantised::{GROUP, Group, Quantisation};

@@ -3,7 +3,7 @@
 pub mod song;
 mod values;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use encore::jukebox::DeviceChoice;
@@ -145,18 +145,32 @@ pub struct BenchArgs {
     /// Instead of a pack, a prior of this width and depth with random weights, such as 2048x72
     #[arg(long, value_name = "WIDTHxDEPTH", value_parser = prior_shape)]
     pub shape: Option<PriorShape>,
-    /// How the layers' matrices are held while a continuation is measured: f32, f16, bf16, q8 or q4
-    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
+    /// How the layers' matrices are held while a continuation is measured: f32, f16, bf16, q8 (as the plugin
+    /// holds them) or q4
+    #[arg(long, value_name = "TYPE", default_value = "q8", value_parser = held_as)]
     pub precision: Precision,
-    /// A track (WAV) on which smaller weights are compared with whole ones
-    #[arg(long, value_name = "IN.wav")]
-    pub quality: Option<PathBuf>,
+    /// A track (WAV) on which smaller weights are compared with whole ones; the pack may stand before it
+    #[arg(long, value_names = ["PACK", "IN.wav"], num_args = 1..=2)]
+    pub quality: Vec<PathBuf>,
     /// Measure decoding on a device too: cuda, cuda:N (for card N), metal, or cpu with the same code
     #[arg(long, value_name = "DEVICE", value_parser = device)]
     pub device: Option<DeviceChoice>,
     /// Threads that keep the machine busy beside the measurement
     #[arg(long, value_name = "N", default_value = "0")]
     pub load: usize,
+}
+
+impl BenchArgs {
+    /// The pack, wherever it stands.
+    pub fn pack(&self) -> Option<&Path> {
+        let before_track = || self.quality.split_last()?.1.first();
+        self.pack.as_ref().or_else(before_track).map(PathBuf::as_path)
+    }
+
+    /// What quality is told on.
+    pub fn track(&self) -> Option<&Path> {
+        self.quality.last().map(PathBuf::as_path)
+    }
 }
 
 #[derive(Args)]

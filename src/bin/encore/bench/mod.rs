@@ -33,7 +33,7 @@ const MAX_REFERENCE_BYTES: u64 = 8 << 30;
 const RELEASED_RATE: f64 = 44_100.0;
 
 pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
-    let pack = args.pack.as_deref().map(open::pack).transpose()?;
+    let pack = args.pack().map(open::pack).transpose()?;
     let device = args.device.map(DeviceChoice::open).transpose()?;
     let spinner = Spinner::new("measuring the machine");
     let bandwidth = machine::bandwidth();

@@ -1,14 +1,15 @@
 //! What smaller weights cost: how far their probabilities are from those of whole ones.
 
+use encore::engine::session::label_row;
 use encore::jukebox::Song;
 use encore::jukebox::yardstick::divergences;
 use encore::pack::{Pack, Precision};
+use encore::units::frames_from_seconds;
 use serde_json::{Value, json};
 
 use crate::args::BenchArgs;
 use crate::failure::Failure;
 use crate::heard;
-use crate::told::Told;
 
 /// How far one precision is from `f32`, over the first window of a track.
 pub struct Quality {
@@ -37,7 +38,7 @@ impl Quality {
 
 /// The smaller precisions on the track that was named, if one was.
 pub fn measure(args: &BenchArgs, pack: &Pack) -> Result<Vec<Quality>, Failure> {
-    let Some(track) = &args.quality else { return Ok(Vec::new()) };
+    let Some(track) = args.track() else { return Ok(Vec::new()) };
     let level = pack.top_level();
     let mut codes = heard::codes(track, pack, &[level])?.remove(&level).unwrap_or_default();
     let exact = pack.load_prior_as(level, Precision::F32)?;
@@ -46,11 +47,12 @@ pub fn measure(args: &BenchArgs, pack: &Pack) -> Result<Vec<Quality>, Failure> {
         return Err(Failure::BadInput(format!("{track:?} is too short for a single code")));
     }
     let total_seconds = pack.manifest().sampling.total_seconds;
-    let song = heard::song(pack, exact.config(), &Told::default(), total_seconds)?;
-    let cond = Song { upper: Vec::new(), ..song }.told(&exact, 0)?.condition(&exact)?;
+    let total = frames_from_seconds(total_seconds, f64::from(pack.sample_rate()));
+    let labels = label_row(exact.config(), total, 0, Vec::new()); // by nobody that it knows
+    let cond = Song { labels, ..Song::default() }.told(&exact, 0)?.condition(&exact)?;
     let mut qualities = Vec::new();
-    for (precision, held_as) in [("q8", Precision::Q8), ("q4", Precision::Q4)] {
-        let smaller = pack.load_prior_as(level, held_as)?;
+    for held_as in Precision::ALL.into_iter().filter(|precision| *precision != Precision::F32) {
+        let (precision, smaller) = (held_as.name(), pack.load_prior_as(level, held_as)?);
         let apart = divergences(&exact, &smaller, &codes, &cond)?;
         let nats_per_token = apart.iter().sum::<f64>() / apart.len() as f64;
         qualities.push(Quality { precision, nats_per_token, n_tokens: codes.len() });

@@ -12,17 +12,16 @@ fn numbers(n: usize) -> Vec<f32> {
 
 /// A matrix of these weights, `[n_in, n_out]`, and the weights that it holds.
 fn matrix(weight: &[f32], bias: &[f32], held_as: Precision) -> (PackedMatrix, Vec<f32>) {
-    let (n_out, mut held) = (bias.len(), Vec::new());
-    let mut matrix = FillingMatrix::new(weight.len() / n_out, bias.to_vec(), held_as);
-    for rows in weight.chunks(GROUP * n_out) {
-        matrix.push(Rows::Plain(rows));
-        held.extend(rows.iter().map(|x| match held_as {
-            Precision::F16 => half::f16::from_f32(*x).to_f32(),
-            Precision::BF16 => half::bf16::from_f32(*x).to_f32(),
-            _ => *x,
-        }));
-    }
-    let matrix = matrix.finish().unwrap();
+    let n_out = bias.len();
+    let mut filling = FillingMatrix::new(weight.len() / n_out, bias.to_vec(), held_as);
+    weight.chunks(GROUP * n_out).for_each(|rows| filling.push(Rows::Plain(rows)));
+    let matrix = filling.finish().unwrap();
+    let held = weight.iter().map(|x| match held_as {
+        Precision::F16 => half::f16::from_f32(*x).to_f32(),
+        Precision::BF16 => half::bf16::from_f32(*x).to_f32(),
+        _ => *x,
+    });
+    let mut held: Vec<f32> = held.collect();
     if let Tiles::Quantised(tiles) = &matrix.tiles {
         let at = |idx| tiles.weight(idx / n_out, idx % n_out);
         held = (0..weight.len()).map(at).collect();
