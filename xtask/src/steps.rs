@@ -61,7 +61,8 @@ pub fn test() -> Result<(), Failure> {
     run(&mut tests, "the tests")
 }
 
-fn cargo(args: &[&str]) -> Command {
+/// Cargo, in the repository.
+pub fn cargo(args: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(args).current_dir(root());
@@ -69,7 +70,7 @@ fn cargo(args: &[&str]) -> Command {
 }
 
 /// Runs a command whose output the user sees, and says how long it took.
-fn run(command: &mut Command, what: &str) -> Result<(), Failure> {
+pub fn run(command: &mut Command, what: &str) -> Result<(), Failure> {
     let begun = Instant::now();
     let status = command.status().map_err(|e| Failure(format!("{what} did not start: {e}")))?;
     if !status.success() {
