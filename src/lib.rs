@@ -13,6 +13,7 @@
 //! | [`units`] | frames, tokens, seconds, decibels | nothing |
 //! | [`jukebox`] | the networks and samplers: tensors and codes in and out | `units` |
 //! | `jukebox::kernels` | one step of cached decoding, behind one trait | `jukebox` |
+//! | `jukebox::device` | priors on a graphics card, with candle | `jukebox` |
 //! | [`pack`] | model packs on disk: opened, verified, read into networks | `jukebox`, `units` |
 //! | [`lyrics`] | the words of a song, as tokens that models read | nothing |
 //! | [`link`] | the only types that cross threads: rings, commands, status | `units` |
@@ -26,7 +27,8 @@
 //!
 //! `rt`, `engine` and `ui` never import each other; `tests/layers.rs` keeps this table.
 //!
-//! Where to start: what Encore does is told in [`engine::session::compose`]; what the audio thread does in
+//! Where to start: what Encore does is told in [`engine::session::compose`], and what the plugin does about a
+//! press of Continue in `engine::take`; what the audio thread does in
 //! [`rt::AudioSide::process`]; what a user can set in [`params::TABLE`].
 
 pub mod engine;

@@ -10,6 +10,9 @@ pub const MODEL_RATE: u32 = 44_100;
 /// Fade used wherever generated audio begins, ends or is cut, in seconds.
 pub const FADE_SECONDS: f64 = 0.005;
 
+/// Audio that is ready before a take sounds, in seconds, so that it does not run dry at once.
+pub const READY_SECONDS: f64 = 0.1;
+
 /// Whole tokens in `n_frames`; a partial token at the end is dropped.
 pub fn tokens_from_frames(n_frames: usize, hop: usize) -> usize {
     n_frames / hop

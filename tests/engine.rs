@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use encore::{
     engine::{Engine, Instance},
-    link::{self, Command, ModelStatus, Phase, Settings, Transport},
+    link::{self, Command, ModelStatus, Phase, Settings, TakeOver, Transport},
     rt::{AudioSide, Controls},
 };
 
@@ -28,6 +28,7 @@ fn settings() -> Settings {
         temperature: 0.95,
         top_p: 0.92,
         seed: 3,
+        take_over: TakeOver::AtOnce,
     }
 }
 

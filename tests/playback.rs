@@ -62,7 +62,7 @@ fn largest_step(heard: &[f32]) -> f32 {
 #[test]
 fn a_take_plays_at_its_place_sample_for_sample_with_fades_at_both_ends() {
     let (mut audio, mut engine) = open();
-    send(&mut engine, 1, Anchor::Song(-700), 0..10, Some(20_000));
+    send(&mut engine, 1, Anchor::Song(-700), 0..20, Some(20_000));
 
     let heard = play(&mut audio, &rolling(-1_000), 22_000);
 
@@ -77,21 +77,22 @@ fn a_take_plays_at_its_place_sample_for_sample_with_fades_at_both_ends() {
 #[test]
 fn a_take_that_runs_dry_fades_out_in_time_and_comes_back_at_the_right_place() {
     let (mut audio, mut engine) = open();
-    send(&mut engine, 1, Anchor::Song(0), 0..4, None); // 16384 frames
+    let n_frames = 8 * CHUNK_FRAMES;
+    send(&mut engine, 1, Anchor::Song(0), 0..8, None);
 
     let mut heard = play(&mut audio, &rolling(0), 20_000);
-    send(&mut engine, 1, Anchor::Song(0), 4..20, None);
+    send(&mut engine, 1, Anchor::Song(0), 8..20, None);
     heard.extend(play(&mut audio, &rolling(20_000), 10_000));
 
     assert!(largest_step(&heard) < FADE_STEP, "a click of {}", largest_step(&heard));
-    assert_eq!(heard[16_384..20_000], vec![0.0; 3_616]);
+    assert_eq!(heard[n_frames..20_000], vec![0.0; 20_000 - n_frames]);
     assert_eq!(heard[20_300..30_000], (20_300..30_000).map(sample).collect::<Vec<_>>());
 }
 
 #[test]
 fn locating_and_stopping_in_the_middle_do_not_click() {
     let (mut audio, mut engine) = open();
-    send(&mut engine, 1, Anchor::Song(0), 0..30, Some(100_000));
+    send(&mut engine, 1, Anchor::Song(0), 0..60, Some(100_000));
 
     let mut heard = play(&mut audio, &rolling(0), 10_000);
     heard.extend(play(&mut audio, &rolling(50_157), 10_000)); // a locate
@@ -106,23 +107,41 @@ fn locating_and_stopping_in_the_middle_do_not_click() {
 #[test]
 fn a_newer_take_replaces_an_older_one_without_a_click() {
     let (mut audio, mut engine) = open();
-    send(&mut engine, 1, Anchor::Song(0), 0..30, Some(100_000));
+    send(&mut engine, 1, Anchor::Song(0), 0..60, Some(100_000));
     let mut heard = play(&mut audio, &rolling(0), 10_000);
 
-    send(&mut engine, 2, Anchor::Song(5_000), 0..30, Some(100_000));
+    send(&mut engine, 2, Anchor::Song(5_000), 0..60, Some(100_000));
     for block in 0..20 {
         heard.extend(play(&mut audio, &rolling(10_000 + block * 1_000), 1_000));
     }
 
     assert!(largest_step(&heard) < FADE_STEP, "a click of {}", largest_step(&heard));
     assert_eq!(heard[29_000], sample(29_000 - 5_000));
-    assert!(engine.playback.free_spent() >= 25, "the old take's memory comes back");
+    assert!(engine.playback.free_spent() >= 49, "the old take's memory comes back");
+}
+
+#[test]
+fn a_take_sounds_until_the_place_of_a_newer_one_that_lies_ahead() {
+    let (mut audio, mut engine) = open();
+    send(&mut engine, 1, Anchor::Song(0), 0..60, Some(100_000));
+    let mut heard = play(&mut audio, &rolling(0), 10_000);
+
+    send(&mut engine, 2, Anchor::Song(14_321), 0..60, Some(100_000));
+    for block in 0..10 {
+        heard.extend(play(&mut audio, &rolling(10_000 + block * 1_000), 1_000));
+    }
+
+    assert!(largest_step(&heard) < FADE_STEP, "a click of {}", largest_step(&heard));
+    let older = |frames: std::ops::Range<usize>| frames.map(sample).collect::<Vec<_>>();
+    assert_eq!(heard[300..14_321 - 250], older(300..14_321 - 250));
+    let newer = 14_321 + 250;
+    assert_eq!(heard[newer..20_000], older(250..20_000 - 14_321));
 }
 
 #[test]
 fn retired_takes_fall_silent_and_their_memory_comes_back() {
     let (mut audio, mut engine) = open();
-    send(&mut engine, 1, Anchor::Song(0), 0..30, Some(100_000));
+    send(&mut engine, 1, Anchor::Song(0), 0..60, Some(100_000));
     let mut heard = play(&mut audio, &rolling(0), 10_000);
 
     engine.signals.retire_below(2);
@@ -132,14 +151,14 @@ fn retired_takes_fall_silent_and_their_memory_comes_back() {
 
     assert!(largest_step(&heard) < FADE_STEP, "a click of {}", largest_step(&heard));
     assert_eq!(heard[14_999], 0.0);
-    assert_eq!(engine.playback.free_spent(), 25);
+    assert_eq!(engine.playback.free_spent(), 49);
 }
 
 #[test]
 fn without_a_timeline_a_take_starts_when_it_arrives() {
     let (mut audio, mut engine) = open();
     play(&mut audio, &Transport::default(), 5_000);
-    send(&mut engine, 1, Anchor::OnArrival, 0..3, Some(10_000));
+    send(&mut engine, 1, Anchor::OnArrival, 0..5, Some(10_000));
 
     let heard = play(&mut audio, &Transport::default(), 10_000);
 
@@ -157,12 +176,12 @@ fn whatever_the_host_and_the_engine_do_nothing_clicks() {
             match up_to(20) {
                 0 => position = up_to(200_000) as i64 - 20_000,
                 1 | 2 if take > 0 => {
-                    send(&mut engine, take, Anchor::Song(0), n_sent..n_sent + 3, Some(150_000));
-                    n_sent += 3;
+                    send(&mut engine, take, Anchor::Song(0), n_sent..n_sent + 6, Some(150_000));
+                    n_sent += 6;
                 }
                 3 if up_to(4) == 0 => {
-                    (take, n_sent) = (take + 1, 2);
-                    send(&mut engine, take, Anchor::Song(0), 0..2, None);
+                    (take, n_sent) = (take + 1, 4);
+                    send(&mut engine, take, Anchor::Song(0), 0..4, None);
                 }
                 4 => engine.signals.retire_below(take),
                 _ => {}

@@ -19,6 +19,8 @@ static ALLOCATOR: AllocDisabler = AllocDisabler;
 
 const RATE: f64 = 48_000.0;
 const BLOCK: usize = 128;
+/// A beat of the song, in frames.
+const BEAT: f64 = 24_000.0;
 
 /// Longest time that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,7 +49,16 @@ impl Song {
     fn block(&mut self, events: &[(ParamId, f64)]) -> f32 {
         let Song { processor, frame, .. } = self;
         let tone = |i: usize| (0.02 * (*frame as f32 + i as f32)).sin() * 0.25;
-        let transport = Transport { playing: true, frames: Some(*frame), ..Transport::default() };
+        let beats = Some(*frame as f64 / BEAT);
+        let transport = Transport {
+            playing: true,
+            frames: Some(*frame),
+            beats,
+            tempo_bpm: Some(60.0 * RATE / BEAT),
+            time_signature: Some((4, 4)),
+            loop_beats: Some((0.0, 4096.0)),
+            ..Transport::default()
+        };
         let strange = assert_no_alloc(|| {
             processor.begin();
             for (id, value) in events {
@@ -64,6 +75,15 @@ impl Song {
         });
         self.frame += BLOCK as i64;
         strange
+    }
+
+    fn is_armed_or_further(&self) -> bool {
+        matches!(self.core.status().phase, Phase::Armed(_) | Phase::Composing(_))
+    }
+
+    /// Where the newest take begins.
+    fn seam(&self) -> Option<i64> {
+        self.core.status().take.as_ref().map(|take| take.seam_frame)
     }
 
     fn words(&self) -> String {
@@ -110,6 +130,26 @@ fn the_audio_thread_never_allocates_while_the_engine_works() {
     song.block(&[(ParamId::FollowTransport, 0.0), (ParamId::LengthSeconds, 60.0)]);
     song.block(&[(ParamId::Continue, 1.0)]);
     song.play_until(|_, loudest| loudest > 0.01);
+    song.block(&[(ParamId::Stop, 1.0)]);
+    song.play_until(|song, _| song.core.status().phase == Phase::Idle);
+
+    // armed, moved by a jump, and taking over from a take that sounds
+    song.block(&[(ParamId::FollowTransport, 1.0), (ParamId::LengthSeconds, 3.0)]);
+    song.frame = 0;
+    song.play_until(|song, _| song.frame > 60_000);
+    song.block(&[(ParamId::TakeOver, 1.0), (ParamId::Continue, 1.0)]);
+    song.play_until(|song, _| song.is_armed_or_further());
+    song.frame = 1_000_000;
+    song.play_until(|song, _| song.seam().is_some_and(|seam| seam > 1_000_000));
+    let seam = song.seam().unwrap();
+    assert_eq!(seam as f64 % (4.0 * BEAT), 0.0);
+    song.play_until(|song, _| song.core.status().phase == Phase::Idle);
+    song.play_until(|song, _| song.frame > seam + 48_000);
+    song.block(&[(ParamId::Continue, 1.0)]);
+    song.play_until(|song, _| song.seam().is_some_and(|newer| newer > seam));
+    let newer = song.seam().unwrap();
+    song.play_until(|song, _| song.frame > newer + 48_000);
+    song.block(&[(ParamId::Continue, 1.0)]);
     song.block(&[(ParamId::Stop, 1.0)]);
     song.play_until(|song, _| song.core.status().phase == Phase::Idle);
     assert_no_alloc(|| song.processor.reset());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use encore::{
     engine::{Engine, Instance},
-    link::{self, Command, Phase, Settings, Transport},
+    link::{self, Command, Phase, Settings, TakeOver, Transport},
     rt::{AudioSide, Controls},
 };
 
@@ -41,6 +41,7 @@ fn the_last_instance_takes_every_thread_with_it_even_while_composing() {
             temperature: 1.0,
             top_p: 1.0,
             seed: 1,
+            take_over: TakeOver::AtOnce,
         }));
         while !matches!(instance.status().phase, Phase::Composing(_)) {
             std::thread::sleep(Duration::from_millis(1));

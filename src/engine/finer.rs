@@ -1,10 +1,16 @@
 //! The finer levels of a song, each written under the one above it (SPEC §4.2, §5).
 //!
-//! A level of upsampling hears all codes above it, and goes over the song in windows of its own.
+//! A level of upsampling hears all codes above it, and goes over the song in windows of its own: one after
+//! another, each primed by half of the one before, or [several at once](parallel).
+
+mod joint;
+pub mod parallel;
 
 use super::{EngineError, session::label_row};
 use crate::{
-    jukebox::{Advance, LevelSampler, LevelState, Plan, Prior, SamplerSettings, Song, TokenRng},
+    jukebox::{
+        Advance, LevelPrior, LevelState, Plan, PriorConfig, SamplerSettings, Song, TokenRng,
+    },
     pack::{Pack, PackError},
     units::{frames_from_seconds, frames_from_tokens, seconds_from_frames},
 };
@@ -42,7 +48,15 @@ pub trait Listener {
     /// When that cannot be kept; writing ends with that error.
     fn window(&mut self, finished: &LevelState) -> Result<(), EngineError>;
 
-    /// Looked at after every token.
+    /// The same where several chains of windows are written: some of them are a window further.
+    ///
+    /// # Errors
+    /// As [`Self::window`].
+    fn chains(&mut self, _finished: &[LevelState]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Looked at after every token, or every stretch of tokens where a device writes them.
     fn stopped(&self) -> bool;
 }
 
@@ -78,52 +92,96 @@ pub fn min_frames(pack: &Pack, levels: &[usize]) -> Result<usize, PackError> {
 /// when the listener asked for it.
 pub fn write(
     pack: &Pack,
-    prior: &Prior,
+    prior: &dyn LevelPrior,
     request: Request,
     saved: Option<LevelState>,
     listener: &mut dyn Listener,
 ) -> Result<Vec<u32>, EngineError> {
-    let config = prior.config();
-    let (level, rate) = (config.level, f64::from(pack.sample_rate()));
-    let per_upper = pack.hop(level + 1)? / pack.hop(level)?;
-    let n_total = request.upper.len() * per_upper;
-    if n_total < config.n_ctx {
-        let seconds = |n_tokens| -> Result<f64, PackError> {
-            Ok(seconds_from_frames(n_tokens * pack.hop(level)?, rate))
-        };
-        return Err(EngineError::TooShort {
-            level,
-            given_seconds: seconds(n_total)?,
-            needed_seconds: seconds(config.n_ctx)?,
-        });
-    }
-    let total = frames_from_seconds(request.total_seconds, rate);
-    let song = Song {
-        labels: label_row(config, total, request.artist, request.genres),
-        lyrics: Vec::new(),
-        upper: request.upper,
-    };
-    let plan = Plan { n_total, hop_tokens: hop_tokens(config.n_ctx, per_upper) };
-    let saved = saved.filter(|saved| saved.codes.starts_with(&request.prime));
+    let (prime, seed) = (request.prime.clone(), request.seed);
+    let Asked { song, n_total, per_upper } = Asked::of(pack, prior.config(), request)?;
+    let plan = plan(n_total, prior.config().n_ctx, per_upper);
+    let saved = saved.filter(|saved| saved.codes.starts_with(&prime));
     let state = saved.unwrap_or_else(|| {
-        let stream = (pack.top_level() - level) as u64;
-        LevelState::new(request.prime, TokenRng::of_stream(request.seed, stream))
+        LevelState::new(prime, TokenRng::of_stream(seed, stream(pack, prior.config())))
     });
-    let mut sampler = LevelSampler::new(prior, song, plan, SAMPLER, state)?;
+    let mut writer = prior.level(song, plan, SAMPLER, vec![state])?;
     loop {
-        if listener.stopped() {
-            return Err(EngineError::Stopped);
-        }
-        let n_windows = sampler.finished().n_windows;
-        match sampler.advance()? {
+        check_stopped(listener)?;
+        let n_windows = writer.finished_of(0).n_windows;
+        match writer.advance()? {
             Advance::Opened(_) | Advance::Prefilled { .. } => continue,
-            Advance::Token(_) => listener.tokens(sampler.codes().len(), n_total),
-            Advance::Finished => return Ok(sampler.codes().to_vec()),
+            Advance::Token(_) => listener.tokens(writer.codes_of(0).len(), n_total),
+            Advance::Finished => return Ok(writer.codes_of(0).to_vec()),
         }
-        if n_windows < sampler.finished().n_windows {
-            listener.window(sampler.finished())?;
+        if n_windows < writer.finished_of(0).n_windows {
+            listener.window(writer.finished_of(0))?;
         }
     }
+}
+
+/// Where in the codes of [`write`] a window goes on from the end of the one before, in tokens, if there were
+/// `n_prime` of `n_total` at the beginning.
+///
+/// # Errors
+/// When windows of this prior cannot move.
+pub fn handovers(
+    pack: &Pack,
+    level: usize,
+    n_prime: usize,
+    n_total: usize,
+) -> Result<Vec<usize>, EngineError> {
+    let n_ctx = pack.prior_config(level)?.n_ctx;
+    let per_upper = pack.hop(level + 1)? / pack.hop(level)?;
+    let windows = plan(n_total, n_ctx, per_upper).windows(n_ctx, n_prime)?;
+    let ends = windows.iter().map(|window| window.start + window.n_tokens);
+    Ok(ends.filter(|end| *end < n_total).collect())
+}
+
+/// A request in the terms of the level's prior.
+struct Asked {
+    song: Song,
+    n_total: usize,
+    /// Tokens of the level under each code above.
+    per_upper: usize,
+}
+
+impl Asked {
+    fn of(pack: &Pack, config: &PriorConfig, request: Request) -> Result<Self, EngineError> {
+        let level = config.level;
+        let per_upper = pack.hop(level + 1)? / pack.hop(level)?;
+        let n_total = request.upper.len() * per_upper;
+        if n_total < config.n_ctx {
+            let seconds = |n_tokens| -> Result<f64, PackError> {
+                Ok(seconds_from_frames(n_tokens * pack.hop(level)?, rate(pack)))
+            };
+            return Err(EngineError::TooShort {
+                level,
+                given_seconds: seconds(n_total)?,
+                needed_seconds: seconds(config.n_ctx)?,
+            });
+        }
+        let total = frames_from_seconds(request.total_seconds, rate(pack));
+        let labels = label_row(config, total, request.artist, request.genres);
+        let song = Song { labels, lyrics: Vec::new(), upper: request.upper };
+        Ok(Self { song, n_total, per_upper })
+    }
+}
+
+fn rate(pack: &Pack) -> f64 {
+    f64::from(pack.sample_rate())
+}
+
+/// Which of the seed's streams of numbers is a level's.
+fn stream(pack: &Pack, config: &PriorConfig) -> u64 {
+    (pack.top_level() - config.level) as u64
+}
+
+fn plan(n_total: usize, n_ctx: usize, per_upper: usize) -> Plan {
+    Plan { n_total, hop_tokens: hop_tokens(n_ctx, per_upper) }
+}
+
+fn check_stopped(listener: &dyn Listener) -> Result<(), EngineError> {
+    if listener.stopped() { Err(EngineError::Stopped) } else { Ok(()) }
 }
 
 /// By how many tokens windows move on: they must begin with a code of the level above.

@@ -1,11 +1,14 @@
 //! What was heard: the last minute of input, each stretch with its place in the song.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use crate::link::Waveform;
 
 /// Seconds that are remembered.
 pub const REMEMBERED_SECONDS: f64 = 60.0;
+
+/// Peak below which nothing is heard, -100 dB.
+const SILENCE: f32 = 1e-5;
 
 /// Peaks per second in the overview.
 const PEAKS_PER_SECOND: f64 = 100.0;
@@ -98,6 +101,28 @@ impl Heard {
         Some(last.song_frame + (self.end_of(last) - last.at) as i64)
     }
 
+    /// The newest span, by its first captured frame.
+    pub fn newest_span(&self) -> Option<u64> {
+        self.spans.back().map(|span| span.at)
+    }
+
+    /// The newest span that holds the frame just before song position `song_frame`.
+    pub fn span_before(&self, song_frame: i64) -> Option<u64> {
+        self.newest_before(song_frame).map(|(span, _)| span.at)
+    }
+
+    /// Song position just after the last frame of the span that began with captured frame `at`.
+    pub fn end_of_span(&self, at: u64) -> Option<i64> {
+        let span = self.spans.iter().find(|span| span.at == at)?;
+        Some(span.song_frame + (self.end_of(span) - span.at) as i64)
+    }
+
+    /// Whether the last `n_frames` are silent.
+    pub fn is_quiet(&self, n_frames: usize) -> bool {
+        let is_silent = |frame: &[f32; 2]| frame.iter().all(|sample| sample.abs() < SILENCE);
+        self.frames.iter().rev().take(n_frames).all(is_silent)
+    }
+
     /// Whether the frame just before song position `song_frame` was heard.
     pub fn reaches(&self, song_frame: i64) -> bool {
         self.newest_before(song_frame).is_some()
@@ -109,17 +134,33 @@ impl Heard {
     /// back over the start of a loop into an earlier pass.
     pub fn before(&self, song_frame: i64, n_frames: usize) -> Vec<[f32; 2]> {
         let mut reversed = Vec::with_capacity(n_frames.min(self.frames.len()));
-        let mut position = song_frame;
-        while reversed.len() < n_frames {
-            let Some((span, end)) = self.newest_before(position) else { break };
-            let start = span.at.max(self.first);
-            let n_wanted = (n_frames - reversed.len()).min((end - start) as usize);
-            let range = (end - self.first) as usize - n_wanted..(end - self.first) as usize;
-            reversed.extend(self.frames.range(range).rev());
-            position -= n_wanted as i64;
+        for passed in self.passes_before(song_frame, n_frames) {
+            reversed.extend(self.frames.range(passed).rev());
         }
         reversed.reverse();
         reversed
+    }
+
+    /// How many frames [`Self::before`] would find.
+    pub fn n_before(&self, song_frame: i64, n_frames: usize) -> usize {
+        self.passes_before(song_frame, n_frames).map(|passed| passed.len()).sum()
+    }
+
+    /// Where in the memory the `n_frames` before `song_frame` are, the last stretch first.
+    fn passes_before(
+        &self,
+        song_frame: i64,
+        n_frames: usize,
+    ) -> impl Iterator<Item = Range<usize>> {
+        let (mut position, mut n_left) = (song_frame, n_frames);
+        std::iter::from_fn(move || {
+            let (span, end) = self.newest_before(position).filter(|_| 0 < n_left)?;
+            let n_here = n_left.min((end - span.at.max(self.first)) as usize);
+            position -= n_here as i64;
+            n_left -= n_here;
+            let end = (end - self.first) as usize;
+            Some(end - n_here..end)
+        })
     }
 
     /// The newest span that holds the frame before `song_frame`, with the number of the frame after it.
@@ -196,6 +237,7 @@ mod tests {
         assert_eq!(heard.before(200, 400), ramp(-100, 300));
         assert!(heard.before(501, 3).is_empty());
         assert!(!heard.reaches(-100) && heard.reaches(-99));
+        assert!(!heard.is_quiet(3));
     }
 
     #[test]
@@ -207,7 +249,10 @@ mod tests {
         heard.hear(&ramp(1050, 30)); // the second pass sounds different
 
         assert_eq!(heard.before(80, 40), [ramp(40, 10), ramp(1050, 30)].concat());
-        assert_eq!(heard.end_frame(), Some(80));
+        assert_eq!((heard.end_frame(), heard.n_before(80, 500)), (Some(80), 80));
+        assert_eq!((heard.span_before(80), heard.span_before(50)), (Some(100), Some(0)));
+        assert_eq!((heard.end_of_span(0), heard.end_of_span(100)), (Some(100), Some(80)));
+        assert_eq!((heard.newest_span(), heard.end_of_span(7)), (Some(100), None));
     }
 
     #[test]

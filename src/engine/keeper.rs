@@ -8,24 +8,25 @@ use std::{
 
 use super::{
     Shared,
+    line::Asked,
     queue::{Job, Ticket, Work},
-    seat::{Asked, Seat},
+    seat::Seat,
 };
-use crate::{
-    link::{ModelStatus, Phase, Severity},
-    units::frames_from_seconds,
-};
+use crate::link::{ModelStatus, Phase, Severity};
 
 /// Between two rounds while audio flows, and while none does.
 const BUSY_ROUND: Duration = Duration::from_millis(5);
 const IDLE_ROUND: Duration = Duration::from_millis(40);
+
+/// Between two nudges to listen ahead.
+const NUDGE_ROUND: Duration = Duration::from_millis(100);
 
 /// Between two pictures of what was heard.
 const PICTURE_ROUND: Duration = Duration::from_millis(50);
 
 /// Listens until the engine goes.
 pub fn run(shared: &Shared) {
-    let mut last_picture = Instant::now();
+    let (mut last_picture, mut last_nudge) = (Instant::now(), Instant::now());
     while !shared.quit.load(Relaxed) {
         let seats = shared.seats.lock().clone();
         let mut is_busy = false;
@@ -35,6 +36,10 @@ pub fn run(shared: &Shared) {
             for asked in asked {
                 obey(shared, seat, asked);
             }
+        }
+        if is_busy && last_nudge.elapsed() > NUDGE_ROUND {
+            shared.queue.nudge();
+            last_nudge = Instant::now();
         }
         if last_picture.elapsed() > PICTURE_ROUND {
             seats.iter().for_each(|seat| seat.draw_heard());
@@ -61,7 +66,9 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
     };
     let refusal = match &seat.status().model {
         ModelStatus::Unavailable { reason } => Some(reason.clone()),
-        _ if place.prime.is_empty() => Some(super::EngineError::NothingHeard.to_string()),
+        _ if place.armed.is_none() && place.heard.frames.is_empty() => {
+            Some(super::EngineError::NothingHeard.to_string())
+        }
         _ => None,
     };
     if let Some(text) = refusal {
@@ -70,9 +77,7 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
         seat.say(Severity::Error, text);
         return;
     }
-    let n_frames = frames_from_seconds(place.settings.length_seconds, place.signals.rate()) as i64;
-    let end = if place.on_arrival { place.seam_frame } else { place.seam_frame + n_frames };
-    place.signals.make_promise(place.id, place.seam_frame, end);
+    place.promise();
     let ticket = Arc::new(Ticket::default());
     *newest = Some(Arc::clone(&ticket));
     drop(newest);

@@ -1,14 +1,19 @@
 //! The background side: one engine per process, shared by all instances of the plugin.
 //!
 //! Two threads of ours and a small pool live as long as any instance does and are joined when the last one
-//! goes: the *keeper* listens to what the audio threads captured, the *worker* composes. The audio thread
-//! and the editor never wait for either.
+//! goes: the *keeper* listens to what the audio threads captured, the *worker* composes. While there is
+//! nothing to compose, the worker turns what is heard into codes ahead of time. The audio thread and the
+//! editor never wait for either.
 
+mod ear;
 mod error;
 pub mod finer;
+mod follow;
 mod heard;
 mod keeper;
+mod line;
 pub mod model;
+mod pace;
 pub mod pieces;
 mod pool;
 mod queue;
@@ -18,6 +23,8 @@ mod seat;
 pub mod session;
 mod story;
 mod stream;
+mod take;
+mod tokens;
 mod worker;
 
 use std::{
@@ -32,8 +39,10 @@ use std::{
 use parking_lot::Mutex;
 
 pub use error::EngineError;
+use line::Asked;
+use pace::Pace;
 use queue::{Queue, Work};
-use seat::{Asked, Changed, Seat};
+use seat::{Changed, Seat};
 
 use crate::link::{Command, EngineEnds, ModelStatus, Phase, Severity, Status};
 
@@ -52,6 +61,7 @@ struct Shared {
     queue: Queue,
     seats: Mutex<Vec<Arc<Seat>>>,
     model: Mutex<ModelStatus>,
+    pace: Arc<Pace>,
     /// Where the plugin or program itself lies, to find packs beside it.
     binary: Option<PathBuf>,
 }
@@ -74,6 +84,7 @@ impl Engine {
             queue: Queue::default(),
             seats: Mutex::default(),
             model: Mutex::default(),
+            pace: Arc::default(),
             binary: process_path::get_dylib_path(),
         });
         shared.queue.push(Work::LoadModel);
@@ -133,7 +144,7 @@ impl Instance {
     /// Takes a seat. `changed` is called, on a thread of the engine, whenever [`Self::status`] is new, and
     /// never after this instance is dropped.
     pub fn new(engine: &Arc<Engine>, changed: Changed) -> Self {
-        let seat = Arc::new(Seat::new(changed));
+        let seat = Arc::new(Seat::new(changed, Arc::clone(&engine.shared.pace)));
         let mut seats = engine.shared.seats.lock();
         seats.push(Arc::clone(&seat));
         let model = engine.shared.model.lock().clone();

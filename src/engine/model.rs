@@ -4,22 +4,19 @@ use std::path::Path;
 
 use super::{EngineError, room};
 use crate::{
-    jukebox::{Prior, Vqvae},
+    jukebox::{DevicePrior, LevelPrior, OpenDevice, Prior, Vqvae},
     link::{Labels, PackSummary},
     pack::{Pack, Precision, find_packs, search_path},
     units::{frames_from_tokens, seconds_from_frames},
 };
 
-/// Most takes that are composed together: more would not be done sooner.
-const MAX_TOGETHER: usize = 8;
-/// Memory that the windows of takes that are composed together may take.
-const TOGETHER_BYTES: usize = 2 << 30;
-
 /// The networks of a pack's top level, ready to run.
-pub struct Model {
+///
+/// The prior runs on the kernels, or where else `P` runs.
+pub struct Model<P = Prior> {
     pub pack: Pack,
     pub vqvae: Vqvae,
-    pub prior: Prior,
+    pub prior: P,
     /// Memory that the prior's weights take.
     n_bytes: u64,
 }
@@ -45,7 +42,26 @@ impl Model {
         let n_bytes = pack.prior_bytes(pack.top_level(), precision);
         Ok(Self { pack, vqvae, prior, n_bytes })
     }
+}
 
+impl Model<DevicePrior> {
+    /// The same with the layers of the prior on a device, in this precision.
+    ///
+    /// # Errors
+    /// As [`Model::load`], and when the device has no room or not this precision.
+    pub fn load_on(
+        pack: Pack,
+        device: &OpenDevice,
+        precision: Precision,
+    ) -> Result<Self, EngineError> {
+        let vqvae = pack.load_vqvae()?;
+        let prior = pack.load_prior_on(pack.top_level(), device, precision)?;
+        let n_bytes = prior.n_bytes();
+        Ok(Self { pack, vqvae, prior, n_bytes })
+    }
+}
+
+impl<P: LevelPrior> Model<P> {
     /// The level that composes.
     pub fn level(&self) -> usize {
         self.prior.config().level
@@ -79,9 +95,9 @@ impl Model {
         seconds_from_frames(n_frames, self.rate())
     }
 
-    /// Takes that are composed together with profit: each needs what its window remembers in memory.
+    /// Takes that are composed together with profit.
     pub fn takes_at_once(&self) -> usize {
-        (TOGETHER_BYTES / self.prior.window_bytes().max(1)).clamp(1, MAX_TOGETHER)
+        self.prior.takes_at_once()
     }
 
     /// What the editor shows about it.

@@ -6,12 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex};
 
-use super::seat::{Place, Seat};
+use super::{line::Place, seat::Seat};
 
 /// The right to be worked on, which its owner may give up.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Ticket {
 pub struct Job {
     pub seat: Arc<Seat>,
     pub ticket: Arc<Ticket>,
-    pub place: Place,
+    pub place: Box<Place>,
     pub asked_at: Instant,
 }
 
@@ -48,6 +48,8 @@ pub enum Work {
     /// Look for packs and load the first.
     LoadModel,
     Compose(Box<Job>),
+    /// Listen to what is heard meanwhile; only if there is nothing else to do.
+    Listen,
 }
 
 /// A queue that the worker waits on.
@@ -60,12 +62,19 @@ pub struct Queue {
 #[derive(Default)]
 struct Inner {
     waiting: VecDeque<Work>,
+    may_listen: bool,
     is_closed: bool,
 }
 
 impl Queue {
     pub fn push(&self, work: Work) {
         self.inner.lock().waiting.push_back(work);
+        self.wake.notify_one();
+    }
+
+    /// There is something to listen to, if there is nothing else to do.
+    pub fn nudge(&self) {
+        self.inner.lock().may_listen = true;
         self.wake.notify_one();
     }
 
@@ -79,8 +88,25 @@ impl Queue {
             if let Some(work) = inner.waiting.pop_front() {
                 return Some(work);
             }
+            if std::mem::take(&mut inner.may_listen) {
+                return Some(Work::Listen);
+            }
             self.wake.wait(&mut inner);
         }
+    }
+
+    /// Waits a little, less if there is something new; true if something waits that could be done now.
+    pub fn rest(&self, longest: Duration) -> bool {
+        let is_ready = |work: &Work| match work {
+            Work::Compose(job) => job.place.armed.is_none() && !job.ticket.is_stopped(),
+            Work::LoadModel | Work::Listen => true,
+        };
+        let is_wanted = |inner: &Inner| inner.is_closed || inner.waiting.iter().any(is_ready);
+        let mut inner = self.inner.lock();
+        if !is_wanted(&inner) {
+            self.wake.wait_for(&mut inner, longest);
+        }
+        is_wanted(&inner)
     }
 
     /// Drops everything that waits, and lets nobody wait any more.

@@ -86,6 +86,18 @@ impl StreamResampler {
         })
     }
 
+    /// Forgets all audio, as if it were new.
+    pub fn restart(&mut self) {
+        if let Some(filter) = &mut self.filter {
+            filter.reset();
+            let (n_lead, n_skip) = lead(self.ratio);
+            self.waiting.clear();
+            self.waiting.resize(n_lead, 0.0);
+            self.n_skip = n_skip;
+        }
+        (self.n_in, self.n_out) = (0, 0);
+    }
+
     /// Adds `frames` and appends what can be said already to `out`.
     ///
     /// # Errors

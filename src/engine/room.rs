@@ -3,6 +3,7 @@
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use super::EngineError;
+use crate::jukebox::Prior;
 use crate::pack::{Pack, Precision};
 
 /// Share of the free memory that weights may take; the host, windows and audio need some too.
@@ -28,6 +29,12 @@ pub fn fastest(pack: &Pack, level: usize) -> Result<Precision, EngineError> {
         Ok(()) => Ok(Precision::Q8),
         Err(_) => check_free(pack, level, Precision::Q4, free).map(|()| Precision::Q4),
     }
+}
+
+/// Windows of a prior that have room beside each other: as many as were asked for, or fewer, but always one.
+pub fn windows_at_once(prior: &Prior, n_wanted: usize) -> usize {
+    let n_each = prior.window_bytes().max(1) as f64;
+    ((SHARE * free_bytes() as f64 / n_each) as usize).clamp(1, n_wanted.max(1))
 }
 
 fn check_free(

@@ -1,6 +1,7 @@
 //! The engine's side of one plugin instance: what it heard, where its takes go, and what its editor shows.
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -10,11 +11,16 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{EngineError, heard::Heard, queue::Ticket};
-use crate::link::{
-    CaptureReader, Chunk, EngineEnds, Mark, Notice, PlaybackWriter, Settings, Severity, Signals,
-    Status,
+use super::{
+    EngineError,
+    ear::{Ear, Run},
+    heard::Heard,
+    line::{Asked, Hearing, Line, Place, Watched},
+    pace::Pace,
+    queue::Ticket,
+    tokens::Stretch,
 };
+use crate::link::{Chunk, EngineEnds, ModelStatus, Notice, Request, Settings, Severity, Status};
 
 /// Told whenever the status is new.
 pub type Changed = Box<dyn Fn() + Send + Sync>;
@@ -24,60 +30,36 @@ const RETRY: Duration = Duration::from_millis(5);
 
 /// One instance as the engine's threads see it.
 pub struct Seat {
-    link: Mutex<Option<Link>>,
+    line: Mutex<Option<Line>>,
     status: Mutex<Arc<Status>>,
     changed: Mutex<Option<Changed>>,
     /// The newest request, waiting or being worked on.
     pub ticket: Mutex<Option<Arc<Ticket>>>,
-}
-
-/// Both rings and what came out of them. A new sample rate brings a new link.
-struct Link {
-    epoch: u64,
-    signals: Arc<Signals>,
-    capture: CaptureReader,
-    playback: PlaybackWriter,
-    heard: Heard,
-    n_drawn: u64,
-}
-
-/// What an instance asks for when its audio is looked through.
-pub enum Asked {
-    Continue(Place),
-    Stop,
-}
-
-/// A request with everything that depends on where the song was.
-pub struct Place {
-    pub settings: Settings,
-    pub id: u64,
-    pub epoch: u64,
-    pub signals: Arc<Signals>,
-    /// Song frame of the seam.
-    pub seam_frame: i64,
-    pub on_arrival: bool,
-    /// What was heard before the seam, oldest first.
-    pub prime: Vec<[f32; 2]>,
+    /// The codes of what was heard; the thread that composes keeps them.
+    pub ear: Mutex<Ear>,
+    pace: Arc<Pace>,
 }
 
 impl Seat {
-    pub fn new(changed: Changed) -> Self {
+    pub fn new(changed: Changed, pace: Arc<Pace>) -> Self {
         Self {
-            link: Mutex::new(None),
+            line: Mutex::new(None),
             status: Mutex::default(),
             changed: Mutex::new(Some(changed)),
             ticket: Mutex::new(None),
+            ear: Mutex::default(),
+            pace,
         }
     }
 
     /// Takes over a new link; the old one and what was heard through it are dropped.
     pub fn attach(&self, ends: EngineEnds) {
         let EngineEnds { capture, playback, signals } = ends;
-        let mut link = self.link.lock();
-        let epoch = link.as_ref().map_or(1, |old| old.epoch + 1);
+        let mut line = self.line.lock();
+        let epoch = line.as_ref().map_or(1, |old| old.epoch + 1);
         let heard = Heard::new(signals.rate());
-        *link = Some(Link { epoch, signals, capture, playback, heard, n_drawn: 0 });
-        drop(link);
+        *line = Some(Line { epoch, signals, capture, playback, heard, n_drawn: 0 });
+        drop(line);
         self.publish(|status| {
             status.captured = Arc::default();
             status.take = None;
@@ -87,7 +69,7 @@ impl Seat {
     /// Nobody is told anything from here on.
     pub fn close(&self) {
         *self.changed.lock() = None;
-        *self.link.lock() = None;
+        *self.line.lock() = None;
         if let Some(ticket) = self.ticket.lock().take() {
             ticket.stop();
         }
@@ -114,18 +96,19 @@ impl Seat {
     /// True as well when audio is flowing.
     pub fn listen(&self) -> (Vec<Asked>, bool) {
         let mut asked = Vec::new();
-        let mut guard = self.link.lock();
-        let Some(link) = &mut *guard else { return (asked, false) };
-        let n_before = link.heard.n_heard();
-        link.playback.free_spent();
-        link.drain(&mut asked);
-        if link.signals.take_gave_up() {
+        let (lead, listens) = (self.pace.lead_seconds(), self.listens_seconds());
+        let mut guard = self.line.lock();
+        let Some(line) = &mut *guard else { return (asked, false) };
+        let n_before = line.heard.n_heard();
+        line.playback.free_spent();
+        line.drain(lead, listens, &mut asked);
+        if line.signals.take_gave_up() {
             let text = "an offline render waited 60 s for a take and went on without it".into();
             drop(guard);
             self.say(Severity::Error, text);
             return (asked, true);
         }
-        let is_flowing = link.heard.n_heard() != n_before;
+        let is_flowing = line.heard.n_heard() != n_before;
         (asked, is_flowing)
     }
 
@@ -133,25 +116,72 @@ impl Seat {
     /// for before comes first.
     pub fn ask(&self, settings: Settings) -> Vec<Asked> {
         let mut asked = Vec::new();
-        let mut guard = self.link.lock();
-        if let Some(link) = guard.as_mut() {
-            link.drain(&mut asked);
-            let id = link.signals.ask();
-            let (song_frame, on_arrival) = (link.signals.playhead(), link.signals.free_clock());
-            asked.push(link.place(song_frame, settings, id, on_arrival));
+        let (lead, listens) = (self.pace.lead_seconds(), self.listens_seconds());
+        let mut guard = self.line.lock();
+        if let Some(line) = guard.as_mut() {
+            line.drain(lead, listens, &mut asked);
+            let signals = &line.signals;
+            let request = Request {
+                id: signals.ask(),
+                settings,
+                song_frame: signals.playhead(),
+                rolling: signals.rolling(),
+                on_arrival: signals.free_clock(),
+                offline: false,
+                bars: signals.bars(),
+            };
+            asked.push(Asked::Continue(Box::new(line.place(request, lead, listens))));
         }
         asked
     }
 
+    /// Looks whether a request that waits is due.
+    pub fn watch(&self, place: &mut Place) -> Watched {
+        self.line.lock().as_ref().map_or(Watched::Gone, |line| line.watch(place))
+    }
+
+    /// What is heard just now.
+    pub fn hearing(&self) -> Option<Hearing> {
+        self.line.lock().as_ref()?.hearing()
+    }
+
+    /// Song frame from which on everything before `end` is remembered, if `run` is still going on.
+    pub fn hearing_since(&self, end: i64, run: Run) -> Option<i64> {
+        let guard = self.line.lock();
+        let line = guard.as_ref().filter(|line| line.is_in(run))?;
+        Some(end - line.heard.n_before(end, usize::MAX) as i64)
+    }
+
+    /// The frames `wanted` of the song as far as they are remembered, if `run` is still going on.
+    pub fn heard(&self, run: Run, wanted: Range<i64>) -> Option<Stretch> {
+        let guard = self.line.lock();
+        guard.as_ref().filter(|line| line.is_in(run)).map(|line| line.stretch(wanted))
+    }
+
+    /// Seconds since the song passed `frame`, if it rolls; negative before.
+    pub fn seconds_since(&self, epoch: u64, frame: i64) -> Option<f64> {
+        let guard = self.line.lock();
+        let signals = &guard.as_ref().filter(|line| line.epoch == epoch)?.signals;
+        signals.rolling().then(|| (signals.playhead() - frame) as f64 / signals.rate())
+    }
+
+    /// Longest prime that the model listens to, in seconds.
+    fn listens_seconds(&self) -> f64 {
+        match &self.status().model {
+            ModelStatus::Ready(pack) => pack.max_prime_seconds,
+            _ => f64::INFINITY, // not known yet
+        }
+    }
+
     /// Redraws what was heard, if there is more of it than last time.
     pub fn draw_heard(&self) {
-        let mut guard = self.link.lock();
-        let Some(link) = &mut *guard else { return };
-        if link.heard.n_heard() == link.n_drawn {
+        let mut guard = self.line.lock();
+        let Some(line) = &mut *guard else { return };
+        if line.heard.n_heard() == line.n_drawn {
             return;
         }
-        link.n_drawn = link.heard.n_heard();
-        let overview = Arc::new(link.heard.overview());
+        line.n_drawn = line.heard.n_heard();
+        let overview = Arc::new(line.heard.overview());
         drop(guard);
         self.publish(|status| status.captured = overview);
     }
@@ -169,13 +199,13 @@ impl Seat {
     ) -> Result<(), EngineError> {
         let mut chunk = chunk;
         loop {
-            let mut guard = self.link.lock();
-            let link = guard.as_mut().ok_or(EngineError::Stopped)?;
-            if link.epoch != epoch {
+            let mut guard = self.line.lock();
+            let line = guard.as_mut().ok_or(EngineError::Stopped)?;
+            if line.epoch != epoch {
                 return Err(EngineError::RateChanged);
             }
-            link.playback.free_spent();
-            match link.playback.push(chunk) {
+            line.playback.free_spent();
+            match line.playback.push(chunk) {
                 Ok(()) => return Ok(()),
                 Err(back) => chunk = back,
             }
@@ -185,48 +215,5 @@ impl Seat {
             }
             std::thread::sleep(RETRY);
         }
-    }
-}
-
-impl Link {
-    /// Reads frames up to each mark, then obeys the mark, so that everything is heard in order.
-    fn drain(&mut self, asked: &mut Vec<Asked>) {
-        loop {
-            let n_ready = self.capture.n_ready(); // before the marks are looked at
-            while let Some(mark) = self.capture.next_mark(self.heard.n_heard()) {
-                match mark {
-                    Mark::Span { song_frame, .. } => self.heard.begin_span(song_frame),
-                    Mark::Continue { song_frame, settings, id, on_arrival, .. } => {
-                        asked.push(self.place(song_frame, settings, id, on_arrival));
-                    }
-                    Mark::Stop { .. } => asked.push(Asked::Stop),
-                }
-            }
-            let until_mark = self.capture.next_mark_at().map(|at| at - self.heard.n_heard());
-            let n_frames = until_mark.map_or(n_ready, |n| n_ready.min(n as usize));
-            if n_frames == 0 {
-                return;
-            }
-            let heard = &mut self.heard;
-            self.capture.read(n_frames, |frames| heard.hear(frames));
-        }
-    }
-
-    /// Where a continuation asked for at `song_frame` begins, and with what prime.
-    fn place(&self, song_frame: i64, settings: Settings, id: u64, on_arrival: bool) -> Asked {
-        let reaches = self.heard.reaches(song_frame);
-        let end = self.heard.end_frame().unwrap_or(song_frame);
-        let seam_frame = if reaches { song_frame } else { end };
-        // a little more than asked for, so that resampling and whole tokens find enough
-        let n_frames = (settings.prime_seconds.max(0.0) * 1.01 + 0.05) * self.signals.rate();
-        Asked::Continue(Place {
-            settings,
-            id,
-            epoch: self.epoch,
-            signals: Arc::clone(&self.signals),
-            seam_frame,
-            on_arrival,
-            prime: self.heard.before(seam_frame, n_frames as usize),
-        })
     }
 }

@@ -1,10 +1,11 @@
 //! One generation, from what was heard to what is played; several takes of it at once.
 
-use super::{EngineError, model::Model, pieces::Pieces, story::Story};
+pub use super::story::Story;
+use super::{EngineError, model::Model, pieces::Pieces};
 use crate::{
     jukebox::{
-        Advance, LabelRow, LevelSampler, LevelState, Plan, PriorConfig, SamplerSettings, Song,
-        TokenRng,
+        Advance, LabelRow, LevelPrior, LevelSampler, LevelState, LevelWriter, Plan, PriorConfig,
+        SamplerSettings, Song, TokenRng,
     },
     link::{Progress, Stage},
     units::{frames_from_seconds, frames_from_tokens, seconds_from_frames, tokens_from_frames},
@@ -19,7 +20,7 @@ pub const MIN_PRIME_TOKENS: usize = 8;
 /// What is to be composed.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What to continue: mono, at the model's rate. Its end is the seam.
+    /// What [`compose`] continues: mono, at the model's rate. Its end is the seam.
     pub prime: Vec<f32>,
     pub length_seconds: f64,
     pub artist: u32,
@@ -65,7 +66,7 @@ pub trait Listener {
         true
     }
 
-    /// Looked at after every token.
+    /// Looked at after every token, or every stretch of tokens where a device writes them.
     fn stopped(&self) -> bool;
 }
 
@@ -85,29 +86,75 @@ pub struct Composed {
 /// # Errors
 /// [`EngineError::Stopped`] when the listener asked for it: an ordinary ending. Anything else says what the
 /// request or the model lacks.
-pub fn compose(
-    model: &Model,
+pub fn compose<P: LevelPrior>(
+    model: &Model<P>,
     request: &Request,
     saved: Vec<LevelState>,
     listener: &mut dyn Listener,
 ) -> Result<Composed, EngineError> {
-    let n_frames = check(model, request)?;
+    check(model, &request.prime)?;
     let mut story = Story::new(model, request, listener); // encoding
     let prime = listen(model, &request.prime)?; // [t]
-    let n_prime_tokens = prime.len();
-
     story.at(Stage::Prefilling);
-    let n_new = n_new_tokens(model, request, n_prime_tokens, n_frames);
-    let song = song(model, request, n_prime_tokens + n_new);
+    let (song, plan, states) = planned(model, request, &prime, saved)?;
+    let mut top = model.prior.level(song, plan, request.sampler, states)?;
+    write(model, request, top.as_mut(), prime.len(), story)
+}
+
+/// A continuation of these codes on the kernels, before its first token. The end of the prime may be
+/// [corrected](LevelSampler::correct) while its beginning is taken in.
+///
+/// # Errors
+/// As [`compose`].
+pub fn begin<'m>(
+    model: &'m Model,
+    request: &Request,
+    prime: Vec<u32>,
+    saved: Vec<LevelState>,
+) -> Result<LevelSampler<'m>, EngineError> {
+    let (song, plan, states) = planned(model, request, &prime, saved)?;
+    Ok(LevelSampler::of_takes(&model.prior, song, plan, request.sampler, states)?)
+}
+
+/// What is to be written, and from where.
+fn planned<P: LevelPrior>(
+    model: &Model<P>,
+    request: &Request,
+    prime: &[u32],
+    saved: Vec<LevelState>,
+) -> Result<(Song, Plan, Vec<LevelState>), EngineError> {
+    if !LENGTHS_SECONDS.contains(&request.length_seconds) {
+        return Err(EngineError::Length(request.length_seconds));
+    }
+    if prime.len() < MIN_PRIME_TOKENS {
+        return Err(too_little(model, frames_from_tokens(prime.len(), model.hop())));
+    }
+    let n_frames = frames_from_seconds(request.length_seconds, model.rate());
+    let n_new = n_new_tokens(model, request, prime.len(), n_frames);
+    let song = song(model, request, prime.len() + n_new);
     let n_ctx = model.prior.config().n_ctx;
-    let plan = Plan::adding(n_prime_tokens, n_new, n_ctx, model.hop_tokens());
-    let states = states(request, &prime, saved);
-    let mut top = LevelSampler::of_takes(&model.prior, song, plan, request.sampler, states)?;
+    let plan = Plan::adding(prime.len(), n_new, n_ctx, model.hop_tokens());
+    let states = states(request, prime, saved);
+    Ok((song, plan, states))
+}
+
+/// Writes what [`begin`] began, and hands its audio out while it grows.
+///
+/// # Errors
+/// As [`compose`].
+pub fn write<P: LevelPrior>(
+    model: &Model<P>,
+    request: &Request,
+    top: &mut dyn LevelWriter,
+    n_prime_tokens: usize,
+    mut story: Story,
+) -> Result<Composed, EngineError> {
+    let n_frames = frames_from_seconds(request.length_seconds, model.rate());
     let takes = 0..request.seeds.len();
     let pieces = || Pieces::new(&model.vqvae, model.level(), n_prime_tokens, n_frames);
     let mut pieces = takes.clone().map(|_| pieces()).collect::<Result<Vec<_>, _>>()?;
     let wants_audio = story.listener.wants_audio();
-    let mut n_windows = top.finished().n_windows;
+    let mut n_windows = top.finished_of(0).n_windows;
 
     loop {
         story.check_stopped()?;
@@ -116,18 +163,18 @@ pub fn compose(
             Advance::Token(_) => story.at(Stage::Generating),
             Advance::Finished => break,
         }
-        if n_windows < top.finished().n_windows {
-            n_windows = top.finished().n_windows;
+        if n_windows < top.finished_of(0).n_windows {
+            n_windows = top.finished_of(0).n_windows;
             for take_idx in takes.clone() {
                 story.listener.window(take_idx, top.finished_of(take_idx))?;
             }
         }
         if !wants_audio {
-            story.count(model, top.codes().len() - n_prime_tokens);
+            story.count(model, top.codes_of(0).len() - n_prime_tokens);
             continue;
         }
         for (take_idx, pieces) in pieces.iter_mut().enumerate() {
-            if pieces.is_due(top.codes().len()) {
+            if pieces.is_due(top.codes_of(0).len()) {
                 tell(model, take_idx, pieces, top.codes_of(take_idx), &mut story)?;
             }
         }
@@ -156,8 +203,8 @@ fn states(request: &Request, prime: &[u32], saved: Vec<LevelState>) -> Vec<Level
 }
 
 /// Decodes the next piece of a take and hands it out.
-fn tell(
-    model: &Model,
+fn tell<P: LevelPrior>(
+    model: &Model<P>,
     take_idx: usize,
     pieces: &mut Pieces,
     codes: &[u32],
@@ -169,40 +216,44 @@ fn tell(
     story.tell(take_idx, &pieces.next(&model.vqvae, codes)?)
 }
 
-/// Frames of continuation that were asked for, if the request makes sense.
-fn check(model: &Model, request: &Request) -> Result<usize, EngineError> {
-    if !LENGTHS_SECONDS.contains(&request.length_seconds) {
-        return Err(EngineError::Length(request.length_seconds));
-    }
-    if let Some(at) = request.prime.iter().position(|sample| !sample.is_finite()) {
+/// Whether the prime makes sense.
+fn check<P: LevelPrior>(model: &Model<P>, prime: &[f32]) -> Result<(), EngineError> {
+    if let Some(at) = prime.iter().position(|sample| !sample.is_finite()) {
         return Err(EngineError::BadPrime { at_seconds: seconds_from_frames(at, model.rate()) });
     }
     let n_needed = frames_from_tokens(MIN_PRIME_TOKENS, model.hop());
-    if request.prime.len() < n_needed {
-        return Err(EngineError::TooLittleHeard {
-            heard_seconds: seconds_from_frames(request.prime.len(), model.rate()),
-            needed_seconds: seconds_from_frames(n_needed, model.rate()),
-        });
+    if prime.len() < n_needed { Err(too_little(model, prime.len())) } else { Ok(()) }
+}
+
+fn too_little<P: LevelPrior>(model: &Model<P>, n_heard: usize) -> EngineError {
+    let n_needed = frames_from_tokens(MIN_PRIME_TOKENS, model.hop());
+    EngineError::TooLittleHeard {
+        heard_seconds: seconds_from_frames(n_heard, model.rate()),
+        needed_seconds: seconds_from_frames(n_needed, model.rate()),
     }
-    Ok(frames_from_seconds(request.length_seconds, model.rate()))
 }
 
 /// Codes of the last part of `prime` that the model can take in. The last frame of the last token is the
 /// last frame of the prime; what does not fill a token is left out at its start.
-fn listen(model: &Model, prime: &[f32]) -> Result<Vec<u32>, EngineError> {
+fn listen<P: LevelPrior>(model: &Model<P>, prime: &[f32]) -> Result<Vec<u32>, EngineError> {
     let n_tokens = tokens_from_frames(prime.len(), model.hop()).min(model.max_prime_tokens());
     let n_frames = frames_from_tokens(n_tokens, model.hop());
     Ok(model.vqvae.encode(&prime[prime.len() - n_frames..], model.level())?)
 }
 
 /// Tokens to compose: as many as were asked for, or as finer levels need.
-fn n_new_tokens(model: &Model, request: &Request, n_prime: usize, n_frames: usize) -> usize {
+fn n_new_tokens<P: LevelPrior>(
+    model: &Model<P>,
+    request: &Request,
+    n_prime: usize,
+    n_frames: usize,
+) -> usize {
     n_frames.div_ceil(model.hop()).max(request.min_tokens.saturating_sub(n_prime))
 }
 
 /// What the model is told: artist, genres, lyrics, and a total length with room for everything that is
 /// composed.
-fn song(model: &Model, request: &Request, n_tokens: usize) -> Song {
+fn song<P: LevelPrior>(model: &Model<P>, request: &Request, n_tokens: usize) -> Song {
     let recommended = model.pack.manifest().sampling.total_seconds;
     let total = frames_from_seconds(request.total_seconds.unwrap_or(recommended), model.rate());
     let total = total.max(frames_from_tokens(n_tokens, model.hop()) + 1);

@@ -8,6 +8,7 @@ use super::{
     session::{Listener, Request},
 };
 use crate::{
+    jukebox::LevelPrior,
     link::{Progress, Stage},
     units::{frames_from_tokens, seconds_from_frames},
 };
@@ -25,24 +26,53 @@ pub struct Story<'l> {
     first: Option<(Instant, usize)>,
     n_done: usize,
     progress: Progress,
+    /// When the present stage began.
+    stage_begun: Instant,
 }
 
 impl<'l> Story<'l> {
     /// Begins: the first word is that nothing is there yet.
-    pub fn new(model: &Model, request: &Request, listener: &'l mut dyn Listener) -> Self {
+    pub fn new<P: LevelPrior>(
+        model: &Model<P>,
+        request: &Request,
+        listener: &'l mut dyn Listener,
+    ) -> Self {
         let seconds_total = request.length_seconds * request.seeds.len() as f64;
         let progress = Progress { seconds_total, ..Progress::default() };
         listener.progress(&progress);
         let begun = Instant::now();
         let (rate, n_takes) = (model.rate(), request.seeds.len());
-        Self { listener, rate, n_takes, begun, first: None, n_done: 0, progress }
+        Self {
+            listener,
+            rate,
+            n_takes,
+            begun,
+            first: None,
+            n_done: 0,
+            progress,
+            stage_begun: begun,
+        }
     }
 
     /// Says what is being done, where that is new.
     pub fn at(&mut self, stage: Stage) {
         if self.progress.stage != stage {
+            self.count_stage();
             self.progress.stage = stage;
             self.listener.progress(&self.progress);
+        }
+    }
+
+    /// The stage that ends here took that long.
+    fn count_stage(&mut self) {
+        let now = Instant::now();
+        let begun = std::mem::replace(&mut self.stage_begun, now);
+        let taken_ms = now.duration_since(begun).as_secs_f64() * 1e3;
+        let stages = &mut self.progress.stages;
+        match self.progress.stage {
+            Stage::Encoding => stages.encoding_ms += taken_ms,
+            Stage::Prefilling => stages.prefilling_ms += taken_ms,
+            Stage::Generating => stages.first_piece_ms += taken_ms,
         }
     }
 
@@ -53,7 +83,7 @@ impl<'l> Story<'l> {
     }
 
     /// Says how far it is where no audio is handed out.
-    pub fn count(&mut self, model: &Model, n_new_tokens: usize) {
+    pub fn count<P: LevelPrior>(&mut self, model: &Model<P>, n_new_tokens: usize) {
         if n_new_tokens.is_multiple_of(COUNTED_TOKENS) {
             let n_frames = frames_from_tokens(n_new_tokens * self.n_takes, model.hop());
             self.progress.seconds_done =
@@ -69,6 +99,9 @@ impl<'l> Story<'l> {
     pub fn tell(&mut self, take_idx: usize, audio: &[f32]) -> Result<(), EngineError> {
         self.listener.audio(take_idx, audio)?;
         let now = Instant::now();
+        if self.first.is_none() {
+            self.count_stage();
+        }
         self.n_done += audio.len();
         let (first_at, n_first) = *self.first.get_or_insert((now, self.n_done));
         let done = seconds_from_frames(self.n_done, self.rate);

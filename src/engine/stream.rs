@@ -10,12 +10,18 @@ use std::{
 
 use super::{EngineError, resample::StreamResampler, seat::Seat, session::Listener};
 use crate::{
-    link::{Anchor, CHUNK_FRAMES, Chunk, Phase, Progress, Waveform},
-    units::{FADE_SECONDS, frames_from_seconds},
+    link::{Anchor, CHUNK_FRAMES, Chunk, Phase, Progress, Severity, Waveform},
+    units::{FADE_SECONDS, READY_SECONDS, frames_from_seconds},
 };
 
 /// Peaks per second in the picture of a take.
 const PEAKS_PER_SECOND: f64 = 100.0;
+
+/// Shortest stretch from which a speed is told, in seconds.
+const MEASURED_SECONDS: f64 = 0.5;
+
+/// A song that is farther past a take-over than this has gone elsewhere.
+const MAX_LATE_SECONDS: f64 = 30.0;
 
 /// Sends one take to one instance while it is composed.
 pub struct Stream {
@@ -25,10 +31,21 @@ pub struct Stream {
     take: u64,
     anchor: Anchor,
     seam_frame: i64,
+    /// Song position of the first new frame; rarely whole.
+    begins_at: f64,
+    /// Nothing before the seam is to be played.
+    takes_over: bool,
+    /// Resampled frames that are still to be dropped, as they lie before the take.
+    n_skip: usize,
     host_rate: f64,
     model_rate: f64,
     stop: Arc<AtomicBool>,
     asked_at: Instant,
+    begun: Instant,
+    /// When enough was there to sound, and how much that was.
+    ready: Option<(Instant, f64)>,
+    /// When the last piece was there, and how much there was by then, in seconds.
+    done: (Instant, f64),
     resampler: StreamResampler,
     /// Resampled frames that do not fill a chunk yet.
     waiting: Vec<f32>,
@@ -43,11 +60,17 @@ pub struct StreamConfig {
     pub epoch: u64,
     pub take: u64,
     pub anchor: Anchor,
+    /// Song position of the first new frame, in host frames; before the seam, and rarely whole.
+    pub begins_at: f64,
+    /// The input is to pass up to the seam, which lies ahead: not even a fade is to come before.
+    pub takes_over: bool,
     pub model_rate: f64,
     pub host_rate: f64,
     pub seam_frame: i64,
     pub length_seconds: f64,
     pub asked_at: Instant,
+    /// When the work began.
+    pub begun: Instant,
 }
 
 impl Stream {
@@ -66,10 +89,16 @@ impl Stream {
             take: config.take,
             anchor: config.anchor,
             seam_frame,
+            begins_at: config.begins_at,
+            takes_over: config.takes_over,
+            n_skip: 0,
             host_rate,
             model_rate,
             stop,
             asked_at: config.asked_at,
+            begun: config.begun,
+            ready: None,
+            done: (config.begun, 0.0),
             resampler: StreamResampler::new(model_rate, host_rate)?,
             waiting: Vec::new(),
             n_chunks: 0,
@@ -103,19 +132,36 @@ impl Stream {
         Ok(())
     }
 
-    /// How many of the lead-in's frames to use and how many host frames those are: enough to fade over, and
-    /// as nearly whole as can be, so that the seam keeps its frame.
-    fn lead_frames(&self, n_model_max: usize) -> (usize, usize) {
+    /// How many seconds it took until there was sound, and how many times faster than real time it was from
+    /// there on, if that was long enough to tell; none where it ended before.
+    pub fn pace(&self) -> Option<(f64, Option<f64>)> {
+        let (ready_at, n_ready) = self.ready?;
+        let (done_at, n_done) = self.done;
+        let taken = done_at.saturating_duration_since(ready_at).as_secs_f64();
+        let speed = (n_done - n_ready) / taken;
+        let is_long = n_done - n_ready > MEASURED_SECONDS && speed.is_finite();
+        let first_seconds = ready_at.duration_since(self.begun).as_secs_f64();
+        Some((first_seconds, is_long.then_some(speed)))
+    }
+
+    /// How many of the lead-in's frames to use and at which song frame these begin: enough to fade over, and
+    /// as nearly on a frame as can be, so that the seam keeps its own.
+    fn lead_in_at(&self, n_model_max: usize) -> (usize, i64) {
         let ratio = self.host_rate / self.model_rate;
-        let off = |n: usize| (n as f64 * ratio - (n as f64 * ratio).round()).abs();
+        let at = |n: usize| self.begins_at - n as f64 * ratio;
+        let off = |n: usize| (at(n) - at(n).round()).abs();
         let n_min = frames_from_seconds(FADE_SECONDS, self.model_rate).min(n_model_max);
-        let n_model = (n_min..=n_model_max).rev().min_by(|a, b| off(*a).total_cmp(&off(*b)));
-        let n_model = n_model.unwrap_or(0);
-        (n_model, (n_model as f64 * ratio).round() as usize)
+        // of those that are equally near, up to rounding, the longest
+        let nearer = |best: usize, n: usize| if off(n) < off(best) - 1e-6 { n } else { best };
+        let n_model = (n_min..n_model_max).rev().fold(n_model_max, nearer);
+        (n_model, at(n_model).round() as i64)
     }
 
     /// Draws the frames that arrived in `waiting` from `start` on, and drops what is beyond the take.
     fn take_from(&mut self, start: usize) {
+        let n_skipped = (self.waiting.len() - start).min(self.n_skip);
+        self.waiting.drain(start..start + n_skipped);
+        self.n_skip -= n_skipped;
         let n_new = (self.waiting.len() - start).min(self.n_frames_left);
         self.waiting.truncate(start + n_new);
         self.n_frames_left -= n_new;
@@ -136,7 +182,26 @@ impl Stream {
             Chunk { take: self.take, anchor: self.anchor, index: self.n_chunks, frames, is_last };
         self.seat.push_chunk(self.epoch, Box::new(chunk), &self.stop)?;
         self.n_chunks += 1;
+        let n_sent = (self.n_chunks - 1) * CHUNK_FRAMES + n_frames;
+        let n_needed = frames_from_seconds(READY_SECONDS + FADE_SECONDS, self.host_rate);
+        if self.ready.is_none() && (n_needed < n_sent || is_last) {
+            self.ready = Some((Instant::now(), self.done.1));
+            self.tell_if_late();
+        }
         Ok(())
+    }
+
+    /// A take-over that the song has gone past was missed, and the user is to know why.
+    fn tell_if_late(&self) {
+        let Some(late) = self.seat.seconds_since(self.epoch, self.seam_frame) else { return };
+        if self.takes_over && (0.0..MAX_LATE_SECONDS).contains(&late) {
+            self.seat.say(
+                Severity::Note,
+                format!(
+                    "the take came {late:.1} s after the place where it was to take over, because the computer was busy; until then the input passed, and the take sounds at its right place"
+                ),
+            );
+        }
     }
 
     fn publish(&self, is_complete: bool) {
@@ -153,16 +218,17 @@ impl Stream {
 }
 
 impl Listener for Stream {
-    /// The take starts that much before the seam, so that it has faded in there when the song comes by.
+    /// The take starts a little before the seam, so that it has faded in there when the song comes by; one
+    /// that takes over starts at the seam.
     fn lead_in(&mut self, take_idx: usize, frames: &[f32]) -> Result<(), EngineError> {
-        let (n_model, n_host) = self.lead_frames(frames.len());
-        if self.anchor == Anchor::OnArrival {
-            return Ok(()); // nothing comes before
+        let (n_model, start) = self.lead_in_at(frames.len());
+        if self.takes_over || self.anchor == Anchor::OnArrival {
+            self.n_skip = (self.seam_frame - start).max(0) as usize; // nothing comes before the seam
+        } else {
+            self.anchor = Anchor::Song(start);
+            self.waveform.start_frame = start;
+            self.n_frames_left += (self.seam_frame - start).max(0) as usize;
         }
-        let start = self.seam_frame - n_host as i64;
-        self.anchor = Anchor::Song(start);
-        self.waveform.start_frame = start;
-        self.n_frames_left += n_host;
         self.audio(take_idx, &frames[frames.len() - n_model..])
     }
 
@@ -180,14 +246,22 @@ impl Listener for Stream {
     }
 
     fn progress(&mut self, progress: &Progress) {
-        if self.stopped() {
-            return; // a newer request may be on show
-        }
-        let progress = *progress;
+        self.done = (Instant::now(), progress.seconds_done);
+        let n_ahead = self.seam_frame as f64 - self.begins_at;
+        let ahead_seconds = (n_ahead / self.host_rate).max(0.0);
+        let progress = Progress {
+            seconds_done: (progress.seconds_done - ahead_seconds).max(0.0),
+            seconds_total: (progress.seconds_total - ahead_seconds).max(0.0),
+            ..*progress
+        };
         self.seat.publish(|status| {
+            if self.stopped() {
+                return; // a newer request may be on show
+            }
             status.phase = Phase::Composing(progress);
             if let Some(take) = status.take.as_mut().filter(|take| take.number == self.take) {
                 take.realtime_factor = progress.realtime_factor;
+                take.stages = progress.stages;
             }
         });
     }

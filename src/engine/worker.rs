@@ -1,5 +1,5 @@
-//! The thread that composes. It owns the model and the pool of threads that multiply its matrices; a panic
-//! in here is a message to the user and nothing more.
+//! The thread that composes, and listens ahead while it has nothing else to do. It owns the model and the
+//! pool of threads that multiply its matrices; a panic in here is a message to the user and nothing more.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -8,18 +8,13 @@ use std::{
 
 use super::{
     EngineError, Shared,
+    ear::WORTH_TOKENS,
     model::{Model, load_first},
     pool::Pool,
     queue::{Job, Work},
-    resample::to_rate,
-    session::{Request, compose},
-    stream::{Stream, StreamConfig},
+    take::{Taken, take},
 };
-use crate::{
-    jukebox::SamplerSettings,
-    link::{Anchor, ModelStatus, Phase, Progress, Severity, TakeStatus},
-    units::frames_from_seconds,
-};
+use crate::link::{ModelStatus, Phase, Severity};
 
 /// Works until the queue is closed.
 pub fn run(shared: &Shared) {
@@ -30,17 +25,39 @@ pub fn run(shared: &Shared) {
         match work {
             Work::LoadModel => {
                 drop(model.take()); // makes room for the next
+                shared.seats.lock().iter().for_each(|seat| seat.ear.lock().forget());
                 model = pool.install(|| load(shared));
             }
-            Work::Compose(job) => {
+            Work::Compose(mut job) => {
                 let done = pool.install(|| {
-                    catch_unwind(AssertUnwindSafe(|| take(model.as_ref(), &job)))
+                    catch_unwind(AssertUnwindSafe(|| take(shared, model.as_ref(), &mut job)))
                         .unwrap_or_else(|panic| Err(EngineError::Panicked(words(&*panic))))
                 });
-                finish(&job, done);
+                match done {
+                    Ok(Taken::Later) => shared.queue.push(Work::Compose(job)),
+                    done => finish(&job, done.map(|_| ())),
+                }
+            }
+            Work::Listen => {
+                let listened = model.as_ref().map(|model| {
+                    let ahead = || pool.install(|| listen_ahead(shared, model));
+                    catch_unwind(AssertUnwindSafe(ahead))
+                });
+                if let Some(Err(_)) = listened {
+                    shared.seats.lock().iter().for_each(|seat| seat.ear.lock().forget());
+                }
             }
         }
     }
+}
+
+/// A little for the first instance that has enough to listen to; what cannot be listened to is told when it
+/// is asked for.
+fn listen_ahead(shared: &Shared, model: &Model) {
+    let seats = shared.seats.lock().clone();
+    let _ = seats
+        .iter()
+        .find(|seat| seat.ear.lock().follow(model, seat, WORTH_TOKENS).unwrap_or(false));
 }
 
 /// Loads the first pack that can be used and tells every instance how that went.
@@ -61,81 +78,6 @@ fn load(shared: &Shared) -> Option<Model> {
             None
         }
     }
-}
-
-/// Composes one take and streams it to its instance. What exists when it ends early is kept.
-fn take(model: Option<&Model>, job: &Job) -> Result<(), EngineError> {
-    if job.ticket.is_stopped() {
-        return Err(EngineError::Stopped);
-    }
-    let model = model.ok_or_else(|| EngineError::NoPack(Vec::new()))?;
-    let (place, settings) = (&job.place, &job.place.settings);
-    if place.prime.is_empty() {
-        return Err(EngineError::NothingHeard);
-    }
-    let host_rate = place.signals.rate();
-    announce(model, job);
-    let config = StreamConfig {
-        epoch: place.epoch,
-        take: place.id,
-        anchor: if place.on_arrival { Anchor::OnArrival } else { Anchor::Song(place.seam_frame) },
-        model_rate: model.rate(),
-        host_rate,
-        seam_frame: place.seam_frame,
-        length_seconds: settings.length_seconds,
-        asked_at: job.asked_at,
-    };
-    let mut stream = Stream::new(Arc::clone(&job.seat), job.ticket.flag(), config)?;
-
-    let mono: Vec<f32> = place.prime.iter().map(|[l, r]| 0.5 * (l + r)).collect();
-    let mut prime = to_rate(&mono, host_rate, model.rate())?;
-    let n_wanted = frames_from_seconds(settings.prime_seconds, model.rate());
-    prime.drain(..prime.len().saturating_sub(n_wanted));
-    let request = Request {
-        prime,
-        length_seconds: settings.length_seconds,
-        artist: settings.artist,
-        genres: vec![settings.genre],
-        sampler: SamplerSettings {
-            temperature: settings.temperature,
-            top_k: None,
-            top_p: (settings.top_p < 1.0).then_some(settings.top_p),
-        },
-        seeds: vec![settings.seed],
-        total_seconds: None,
-        lyrics: Vec::new(),
-        min_tokens: 0,
-    };
-
-    let composed = compose(model, &request, Vec::new(), &mut stream);
-    let streamed = stream.finish();
-    composed.map(|_| ()).and(streamed)
-}
-
-/// Puts the take that is about to exist before the user.
-fn announce(model: &Model, job: &Job) {
-    let (place, settings) = (&job.place, &job.place.settings);
-    let labels = model.pack.labels();
-    let name = |name: Option<&str>, id: u32| match name {
-        Some(name) => name.to_owned(),
-        None => format!("unknown ({id})"),
-    };
-    job.seat.publish(|status| {
-        status.phase = Phase::Composing(Progress {
-            seconds_total: settings.length_seconds,
-            ..Progress::default()
-        });
-        status.notice = None;
-        status.take = Some(TakeStatus {
-            number: place.id,
-            artist: name(labels.artist_name(settings.artist), settings.artist),
-            genre: name(labels.genre_name(settings.genre), settings.genre),
-            seed: settings.seed,
-            seam_frame: place.seam_frame,
-            length_seconds: settings.length_seconds,
-            ..TakeStatus::default()
-        });
-    });
 }
 
 /// Tells the user how it ended, and whoever waits that it has.

@@ -4,13 +4,14 @@
 //!
 //! Work that is shared out goes to the [crew] that the caller runs in, and no thread is started
 //! besides; results do not depend on how many there are. (Whole sequences through [`Prior::logits`]
-//! are for tests and training: they run on candle, which keeps a pool of its own.)
+//! are for tests and training: they run on candle, which keeps a pool of its own, like [`device`].)
 //!
 //! In shapes, `b` is batch, `c` channels, `f` audio frames at the model's rate, `t` steps at the rate of
 //! the layer (at the end of a level these are its tokens), and `w` the width of a transformer.
 
 pub mod config;
 pub mod crew;
+pub mod device;
 pub mod kernels;
 pub mod prior;
 pub mod sample;
@@ -23,9 +24,10 @@ pub use config::{
     AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
     PriorConfig, VqvaeConfig,
 };
-pub use prior::{Conditioning, Decoder, LabelRow, Prior};
-pub use sample::{Dice, SamplerSettings, TokenRng};
-pub use song::{Advance, LevelSampler, LevelState, Plan, Song, Window};
+pub use device::{DeviceChoice, DeviceError, DeviceLevel, DevicePrior, DeviceWindow, OpenDevice};
+pub use prior::{Conditioning, Decoder, LabelRow, Prior, Teller};
+pub use sample::{Chooser, Dice, SamplerSettings, TokenRng};
+pub use song::{Advance, LevelPrior, LevelSampler, LevelState, LevelWriter, Plan, Song, Window};
 pub use vqvae::Vqvae;
 pub use weights::{Precision, Quantisation, Weights};
 
@@ -41,6 +43,9 @@ pub enum JukeboxError {
     /// The network's output cannot be sampled from.
     #[error("the model produced {0} where numbers should be; its weights may be damaged")]
     NotFinite(&'static str),
+    /// The device that was asked for cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// Missing or misshapen weights, or a failure inside the tensor library.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

@@ -82,4 +82,34 @@ impl<'a> Weights<'a> {
         let cut_short = || JukeboxError::Config(format!("{name} does not have {n_in} rows"));
         matrix.finish().ok_or_else(cut_short)
     }
+
+    /// The numbers of the same layer: weights `[n_in, n_out]` in order, and biases. What is stored
+    /// quantised is widened.
+    ///
+    /// # Errors
+    /// When there are none of this name and shape, or they cannot be read.
+    pub fn dense_numbers(
+        &self,
+        n_in: usize,
+        n_out: usize,
+    ) -> Result<(Vec<f32>, Vec<f32>), JukeboxError> {
+        let bias = self.tensors.get(n_out, "b")?.to_vec1::<f32>()?;
+        let Some(matrices) = &self.matrices else {
+            return Ok((self.tensors.get((n_in, n_out), "w")?.flatten_all()?.to_vec1()?, bias));
+        };
+        let name = format!("{}.w", self.tensors.prefix());
+        let mut weights = Vec::with_capacity(n_in * n_out);
+        matrices.read(&name, [n_in, n_out], &mut |rows| match rows {
+            Rows::Plain(rows) => weights.extend_from_slice(rows),
+            Rows::Quantised(group) => {
+                let n_done = weights.len();
+                weights.resize(n_done + group.n_weights(), 0.0);
+                group.dequantise(&mut weights[n_done..]);
+            }
+        })?;
+        match weights.len() == n_in * n_out {
+            true => Ok((weights, bias)),
+            false => Err(JukeboxError::Config(format!("{name} does not have {n_in} rows"))),
+        }
+    }
 }

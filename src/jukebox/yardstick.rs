@@ -9,7 +9,10 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
 use super::weights::Weights;
-use super::{Conditioning, JukeboxError, Precision, Prior, PriorConfig};
+use super::{
+    Conditioning, DevicePrior, JukeboxError, OpenDevice, Precision, Prior, PriorConfig, Vqvae,
+    VqvaeConfig,
+};
 
 /// Numbers that candle quantises together; other widths it cannot take.
 const BLOCK: usize = 32;
@@ -63,6 +66,28 @@ pub fn prior_of_noise(
         true => Prior::load_with_reference(config, weights),
         false => Prior::load(config, weights),
     }
+}
+
+/// A VQ-VAE of noise with all of its levels.
+///
+/// # Errors
+/// When it cannot have this shape.
+pub fn vqvae_of_noise(config: &VqvaeConfig) -> Result<Vqvae, JukeboxError> {
+    let levels: Vec<usize> = (0..config.levels).collect();
+    Vqvae::load(config, &levels, VarBuilder::from_backend(Box::new(Noise), DType::F32, Device::Cpu))
+}
+
+/// The same with its layers on a device.
+///
+/// # Errors
+/// As [`DevicePrior::load`].
+pub fn device_prior_of_noise(
+    config: &PriorConfig,
+    device: &OpenDevice,
+    precision: Precision,
+) -> Result<DevicePrior, JukeboxError> {
+    let tensors = VarBuilder::from_backend(Box::new(Noise), DType::F32, Device::Cpu);
+    DevicePrior::load(config, tensors, device, precision)
 }
 
 /// Every tensor is there, and filled with noise of a trained model's strength.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::{Settings, Signals};
+use super::{Bars, Settings, Signals};
 
 /// Marks that wait for the engine before a new one is refused.
 const MARK_RING_LEN: usize = 4096;
@@ -15,11 +15,25 @@ const MARK_RING_LEN: usize = 4096;
 pub enum Mark {
     /// Frame `at` was heard at `song_frame`, and so on until the next span.
     Span { at: u64, song_frame: i64 },
-    /// A continuation from `song_frame` was asked for by automation. With `on_arrival` it may begin
-    /// wherever the clock is when it is ready.
-    Continue { at: u64, song_frame: i64, settings: Settings, id: u64, on_arrival: bool },
+    /// A continuation was asked for by automation.
+    Continue { at: u64, asked: Request },
     /// Composing is to stop.
     Stop { at: u64 },
+}
+
+/// A request for a continuation, and where the song was.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Request {
+    pub id: u64,
+    pub settings: Settings,
+    pub song_frame: i64,
+    pub rolling: bool,
+    /// It may begin wherever the clock is when it is ready.
+    pub on_arrival: bool,
+    /// The host waits for what was promised, so that no time is needed to compose ahead.
+    pub offline: bool,
+    /// Where the song's bars are, if the host tells.
+    pub bars: Option<Bars>,
 }
 
 impl Mark {

@@ -1,5 +1,7 @@
 //! What the editor and the host's automation ask of the engine.
 
+use super::TakeOver;
+
 /// Style and sampler settings of one continuation, as the parameters stood when it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
@@ -12,12 +14,14 @@ pub struct Settings {
     pub temperature: f64,
     pub top_p: f64,
     pub seed: u64,
+    pub take_over: TakeOver,
 }
 
 /// A wish of the editor, sent to the engine at once and never waited for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Continue from the playhead, or from the end of what was captured when the transport rests.
+    /// Continue from the playhead, or from the end of what was captured when the transport rests; or from
+    /// where the settings let it take over.
     Continue(Settings),
     /// Stop composing; what exists is kept.
     Stop,

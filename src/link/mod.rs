@@ -8,19 +8,22 @@ mod capture;
 mod command;
 mod playback;
 mod signals;
+mod song_bars;
 mod status;
+mod take_over;
 mod transport;
 
 use std::sync::Arc;
 
-pub use capture::{CaptureReader, CaptureWriter, Mark};
+pub use capture::{CaptureReader, CaptureWriter, Mark, Request};
 pub use command::{Command, Settings};
 pub use playback::{Anchor, CHUNK_FRAMES, Chunk, PlaybackReader, PlaybackWriter};
 pub use signals::Signals;
 pub use status::{
-    Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity, Stage, Status, TakeStatus,
-    Waveform,
+    Armed, Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity, Stage, StageTimes,
+    Status, TakeStatus, Waveform,
 };
+pub use take_over::{Bars, TakeOver, Target};
 pub use transport::Transport;
 
 /// Seconds of audio that wait between the audio thread and the engine before frames are lost.

@@ -3,8 +3,8 @@
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-/// Frames in every chunk of a take but the last.
-pub const CHUNK_FRAMES: usize = 4096;
+/// Frames in every chunk of a take but the last: few, as a take sounds from whole chunks.
+pub const CHUNK_FRAMES: usize = 2048;
 
 /// Where a take's first frame belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

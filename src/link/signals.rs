@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use super::{Bars, song_bars::SongBars};
+
 /// Shared numbers of one instance. Every method is realtime-safe.
 #[derive(Debug)]
 pub struct Signals {
@@ -25,6 +27,7 @@ pub struct Signals {
     promise_end: AtomicI64,
     gave_up: AtomicBool,
     retire_below: AtomicU64,
+    bars: SongBars,
 }
 
 impl Signals {
@@ -44,6 +47,7 @@ impl Signals {
             promise_end: 0.into(),
             gave_up: false.into(),
             retire_below: 0.into(),
+            bars: SongBars::default(),
         }
     }
 
@@ -72,6 +76,16 @@ impl Signals {
     /// Whether positions count our own frames because there is no transport to follow.
     pub fn free_clock(&self) -> bool {
         self.free_clock.load(Relaxed)
+    }
+
+    /// Audio thread: where the song's bars are, if the host tells.
+    pub fn set_bars(&self, bars: Option<Bars>) {
+        self.bars.set(bars);
+    }
+
+    /// Where the song's bars were in the last block, if the host tells.
+    pub fn bars(&self) -> Option<Bars> {
+        self.bars.get(self.rate())
     }
 
     /// Audio thread: raises the input and output meters to these linear peaks.

@@ -66,7 +66,20 @@ pub enum Phase {
     Queued {
         n_ahead: usize,
     },
+    /// Waits for the place where the take is to take over.
+    Armed(Armed),
     Composing(Progress),
+}
+
+/// A take that will take over from the input.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Armed {
+    /// Song frame of the take's first frame.
+    pub frame: i64,
+    /// Number of the bar that begins there, counted from 1; none at a loop's end within a bar.
+    pub bar: Option<i64>,
+    /// Seconds until the song is there.
+    pub seconds_left: f64,
 }
 
 /// How far a continuation has come.
@@ -80,6 +93,19 @@ pub struct Progress {
     pub realtime_factor: f64,
     /// Honest guess; none before there is something to go by.
     pub remaining_seconds: Option<f64>,
+    /// What the time to the first sound was spent on, as far as it has been.
+    pub stages: StageTimes,
+}
+
+/// The time from the beginning of the work to the first sound, stage by stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct StageTimes {
+    /// Turning what is not yet codes of the prime into codes.
+    pub encoding_ms: f64,
+    /// Reading what the prior has not read yet of the prime.
+    pub prefilling_ms: f64,
+    /// Writing and decoding the first piece.
+    pub first_piece_ms: f64,
 }
 
 /// Where in the work a continuation is.
@@ -128,6 +154,8 @@ pub struct TakeStatus {
     /// From the request to the first frame that could be heard.
     pub first_frame_ms: Option<f64>,
     pub realtime_factor: f64,
+    /// What the time to the first sound was spent on.
+    pub stages: StageTimes,
 }
 
 /// Something the user should read.

@@ -44,7 +44,7 @@ use checkpoint::{Checkpoint, CheckpointError, Model};
 pub use crate::jukebox::Precision;
 
 use crate::jukebox::weights::Weights;
-use crate::jukebox::{JukeboxError, Prior, PriorConfig, Vqvae};
+use crate::jukebox::{DevicePrior, JukeboxError, OpenDevice, Prior, PriorConfig, Vqvae};
 use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
 use source::read_small;
 
@@ -241,6 +241,21 @@ impl Pack {
         let PriorEntry { file, config } = self.prior_entry(level)?;
         let weights = self.prior_weights(level, file)?;
         Prior::load_with_reference(config, weights).map_err(self.refused(file))
+    }
+
+    /// The same with its layers on a device, in this precision; what is stored quantised is widened.
+    ///
+    /// # Errors
+    /// As [`Self::load_prior`], and when the device has no room or not this precision.
+    pub fn load_prior_on(
+        &self,
+        level: usize,
+        device: &OpenDevice,
+        precision: Precision,
+    ) -> Result<DevicePrior, PackError> {
+        let PriorEntry { file, config } = self.prior_entry(level)?;
+        let weights = self.prior_weights(level, file)?;
+        DevicePrior::load(config, weights, device, precision).map_err(self.refused(file))
     }
 
     fn prior_weights(&self, level: usize, file: &str) -> Result<Weights<'static>, PackError> {

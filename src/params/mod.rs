@@ -9,6 +9,8 @@ mod text;
 pub use state::{StateError, load_state, save_state};
 pub use text::{parse, text};
 
+use crate::link::TakeOver;
+
 /// Index into [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(usize)]
@@ -26,6 +28,7 @@ pub enum ParamId {
     OutputGain,
     FollowTransport,
     Bypass,
+    TakeOver,
 }
 
 /// How a value reads and moves.
@@ -44,6 +47,8 @@ pub enum Kind {
     Percent,
     Decibels,
     OnOff,
+    /// One of these.
+    Choice(&'static [&'static str]),
     /// The host's bypass switch.
     Bypass,
 }
@@ -63,7 +68,7 @@ pub struct Param {
 }
 
 /// Number of parameters.
-pub const N_PARAMS: usize = 13;
+pub const N_PARAMS: usize = 14;
 
 /// Values of all parameters, in the table's order.
 pub type Values = [f64; N_PARAMS];
@@ -76,6 +81,19 @@ const fn param(
     help: &'static str,
 ) -> Param {
     Param { host_id, name, min, max, default, kind, help }
+}
+
+/// What [`ParamId::TakeOver`] chooses from, by value.
+const TAKE_OVERS: [(&str, TakeOver); 3] = [
+    ("at once", TakeOver::AtOnce),
+    ("next bar", TakeOver::NextBar),
+    ("loop end", TakeOver::LoopEnd),
+];
+
+/// When a take takes over, by the value of [`ParamId::TakeOver`].
+pub fn take_over(value: f64) -> TakeOver {
+    let value = ParamId::TakeOver.param().sane(value) as usize;
+    TAKE_OVERS.get(value).map_or(TakeOver::default(), |(_, take_over)| *take_over)
 }
 
 /// Every parameter, in [`ParamId`]'s order.
@@ -94,6 +112,7 @@ pub static TABLE: [Param; N_PARAMS] = [
     param(11, "Output", (-60.0, 12.0, 0.0), Kind::Decibels, "Level of everything that leaves the plugin."),
     param(12, "Follow transport", (0.0, 1.0, 1.0), Kind::OnOff, "On: takes play at their place in the song. Off: they play as soon as they are composed."),
     param(13, "Bypass", (0.0, 1.0, 0.0), Kind::Bypass, "The input passes untouched."),
+    param(14, "Take over", (0.0, 2.0, 0.0), Kind::Choice(&[TAKE_OVERS[0].0, TAKE_OVERS[1].0, TAKE_OVERS[2].0]), "When the continuation replaces the input: as soon as it is there, or on the beat at the next bar line or the loop's end, without a gap."),
 ];
 
 /// The values a fresh instance starts with.
@@ -117,6 +136,7 @@ impl ParamId {
         ParamId::OutputGain,
         ParamId::FollowTransport,
         ParamId::Bypass,
+        ParamId::TakeOver,
     ];
 
     /// The parameter that hosts know by this number.
@@ -187,6 +207,14 @@ mod tests {
             assert_eq!(p.sane(p.default), p.default, "{}", p.name);
             assert!((p.plain(p.normalised(p.default)) - p.default).abs() < 1e-9, "{}", p.name);
         }
+    }
+
+    #[test]
+    fn a_take_takes_over_at_once_unless_another_place_is_chosen() {
+        assert_eq!(take_over(ParamId::TakeOver.param().default), TakeOver::AtOnce);
+        assert_eq!(take_over(1.0), TakeOver::NextBar);
+        assert_eq!(take_over(2.0), TakeOver::LoopEnd);
+        assert_eq!(take_over(f64::NAN), TakeOver::AtOnce);
     }
 
     #[test]

@@ -81,6 +81,16 @@ mod tests {
     }
 
     #[test]
+    fn a_project_from_before_the_take_over_takes_over_at_once() {
+        let old = br#"{"encore_state": 1, "params": {"3": 4.0, "9": 7.0, "13": 0.0}}"#;
+
+        let loaded = load_state(old).unwrap();
+
+        assert_eq!(loaded[ParamId::Seed.index()], 7.0);
+        assert_eq!(loaded[ParamId::TakeOver.index()], 0.0);
+    }
+
+    #[test]
     fn damaged_and_future_states_are_refused_in_words() {
         let saved = save_state(&defaults());
         for n in 0..saved.len() {

@@ -15,6 +15,7 @@ pub fn text(param: &Param, value: f64, labels: &Labels) -> String {
         Kind::Whole => format!("{value:.0}"),
         Kind::Percent => format!("{:.1} %", value * 100.0),
         Kind::Decibels => format!("{value:.2} dB"),
+        Kind::Choice(names) => names.get(value as usize).copied().unwrap_or_default().into(),
     }
 }
 
@@ -29,6 +30,10 @@ pub fn parse(param: &Param, text: &str, labels: &Labels) -> Option<f64> {
         },
         Kind::Artist => parse_label(&labels.artists, text)?,
         Kind::Genre => parse_label(&labels.genres, text)?,
+        Kind::Choice(names) => {
+            let is_meant = |name: &&str| name.to_lowercase() == text.to_lowercase();
+            names.iter().position(is_meant).map(|value| value as f64).or_else(|| number(text))?
+        }
         Kind::Percent => number(text)? / 100.0,
         Kind::Seconds | Kind::Number | Kind::Whole | Kind::Decibels => number(text)?,
     };
@@ -78,6 +83,16 @@ mod tests {
                 assert_eq!(text(p, read, &labels()), shown, "{}", p.name);
             }
         }
+    }
+
+    #[test]
+    fn a_choice_is_read_by_name_and_by_number() {
+        let take_over = ParamId::TakeOver.param();
+
+        assert_eq!(text(take_over, 1.0, &labels()), "next bar");
+        assert_eq!(parse(take_over, " Loop End ", &labels()), Some(2.0));
+        assert_eq!(parse(take_over, "1", &labels()), Some(1.0));
+        assert_eq!(parse(take_over, "never", &labels()), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::{
     link::Settings,
-    params::{N_PARAMS, ParamId, Values, defaults},
+    params::{N_PARAMS, ParamId, Values, defaults, take_over},
 };
 
 /// One atomic number per row of the parameter table. Every method is realtime-safe.
@@ -49,6 +49,7 @@ impl AtomicValues {
             temperature: self.get(ParamId::Temperature),
             top_p: self.get(ParamId::TopP),
             seed: self.get(ParamId::Seed) as u64,
+            take_over: take_over(self.get(ParamId::TakeOver)),
         }
     }
 }
@@ -56,6 +57,7 @@ impl AtomicValues {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::TakeOver;
 
     #[test]
     fn settings_are_the_values_at_that_moment() {
@@ -63,10 +65,12 @@ mod tests {
         values.set(ParamId::Artist, 3.0);
         values.set(ParamId::LengthSeconds, 4.5);
         values.set(ParamId::Seed, f64::INFINITY);
+        values.set(ParamId::TakeOver, 1.0);
 
         let settings = values.settings();
 
         assert_eq!((settings.artist, settings.length_seconds), (3, 4.5));
         assert_eq!(settings.seed, 65_535);
+        assert_eq!(settings.take_over, TakeOver::NextBar);
     }
 }

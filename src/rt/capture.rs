@@ -1,7 +1,7 @@
 //! Remembers what passes: frames into the ring, with a mark wherever the song position jumps.
 
 use super::clock::Place;
-use crate::link::{CaptureWriter, Mark, Settings};
+use crate::link::{CaptureWriter, Mark, Request};
 
 /// Writes the input to the engine. Runs on the audio thread.
 pub struct Capture {
@@ -40,17 +40,10 @@ impl Capture {
         self.next_song = is_whole.then(|| place.frame.saturating_add(n_written as i64));
     }
 
-    /// Passes on that a continuation from `song_frame` was asked for; false when the engine is too far
-    /// behind to hear of it.
-    pub fn ask_continue(
-        &mut self,
-        song_frame: i64,
-        settings: Settings,
-        id: u64,
-        on_arrival: bool,
-    ) -> bool {
+    /// Passes on that a continuation was asked for; false when the engine is too far behind to hear of it.
+    pub fn ask_continue(&mut self, asked: Request) -> bool {
         let at = self.writer.n_written();
-        self.writer.mark(Mark::Continue { at, song_frame, settings, id, on_arrival })
+        self.writer.mark(Mark::Continue { at, asked })
     }
 
     /// Passes on that composing is to stop.

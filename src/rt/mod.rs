@@ -13,7 +13,7 @@ mod wait;
 
 use std::sync::Arc;
 
-use crate::link::{AudioEnds, Settings, Signals, Transport};
+use crate::link::{AudioEnds, Bars, Request, Settings, Signals, Transport};
 use capture::Capture;
 use clock::Clock;
 use mix::{Mixer, peak};
@@ -103,10 +103,24 @@ impl AudioSide {
     ) {
         let n_frames = left.len().min(right.len());
         let place = self.clock.place(transport, controls.follow_transport);
-        let on_arrival = place.free && !controls.offline;
+        let bars = if place.free {
+            None // there is no timeline to have bars
+        } else {
+            Bars::of(transport, place.frame, self.signals.rate())
+        };
+        self.signals.set_bars(bars);
         if let Some(settings) = self.asked.take() {
             let id = self.signals.ask();
-            if !self.capture.ask_continue(place.frame, settings, id, on_arrival) {
+            let asked = Request {
+                id,
+                settings,
+                song_frame: place.frame,
+                rolling: place.rolling,
+                on_arrival: place.free && !controls.offline,
+                offline: controls.offline,
+                bars,
+            };
+            if !self.capture.ask_continue(asked) {
                 self.signals.settle(id);
             }
         }

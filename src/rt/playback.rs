@@ -4,7 +4,7 @@
 use super::slot::Slot;
 use crate::{
     link::{PlaybackReader, max_chunks},
-    units::{FADE_SECONDS, frames_from_seconds},
+    units::{FADE_SECONDS, READY_SECONDS, frames_from_seconds},
 };
 
 /// Chunks taken from the ring in one block at most.
@@ -13,8 +13,8 @@ const MAX_RECEIVED: usize = 64;
 /// Chunks handed back in one block at most.
 const MAX_RETIRED: usize = 64;
 
-/// After running dry, this much must be ready before a take sounds again.
-const RESUME_SECONDS: f64 = 0.1;
+/// How long an older take goes on sounding while a newer one lies ahead.
+const PATIENCE_SECONDS: f64 = 30.0;
 
 /// The playing side of one instance. Runs on the audio thread.
 pub struct Playback {
@@ -29,6 +29,9 @@ pub struct Playback {
     gain: f32,
     gain_step: f32,
     fade_frames: i64,
+    /// A take that begins later than this in the song is not waited for.
+    patience_frames: i64,
+    /// So much must be ready before a take sounds, at first and after running dry.
     resume_frames: i64,
     last_frame: f32,
     n_received: u64,
@@ -46,7 +49,8 @@ impl Playback {
             gain: 0.0,
             gain_step: 1.0 / fade_frames as f32,
             fade_frames: fade_frames as i64,
-            resume_frames: frames_from_seconds(RESUME_SECONDS, rate) as i64,
+            patience_frames: frames_from_seconds(PATIENCE_SECONDS, rate) as i64,
+            resume_frames: frames_from_seconds(READY_SECONDS, rate) as i64,
             last_frame: 0.0,
             n_received: 0,
         }
@@ -93,8 +97,7 @@ impl Playback {
     fn make_room(&mut self) {
         let is_replaced = self.current.is_doomed() || self.other.take() > self.current.take();
         if is_replaced && self.gain == 0.0 && !self.current.is_empty() {
-            std::mem::swap(&mut self.current, &mut self.other);
-            self.other.doom();
+            self.move_up();
         }
         if self.current.is_empty() && !self.other.is_empty() && !self.other.is_doomed() {
             std::mem::swap(&mut self.current, &mut self.other);
@@ -102,6 +105,22 @@ impl Playback {
         if self.other.is_doomed() && !self.other.is_empty() {
             self.other.retire(&mut self.reader, MAX_RETIRED);
         }
+    }
+
+    /// The newer take from here on; the older one goes.
+    fn move_up(&mut self) {
+        std::mem::swap(&mut self.current, &mut self.other);
+        self.other.doom();
+    }
+
+    /// Whether a newer take is to sound at song position `frame` or so soon after that the current one must
+    /// be faded out by then. One that begins later lets the current one sound until it comes.
+    fn is_replaced(&self, frame: Option<i64>) -> bool {
+        let comes = frame.is_none_or(|frame| {
+            self.other.anchor() <= frame.saturating_add(self.fade_frames + 2) // rounding
+                || self.other.anchor().saturating_sub(frame) > self.patience_frames
+        });
+        self.other.take() > self.current.take() && !self.other.is_doomed() && comes
     }
 
     /// Whether `n_frames` of `take` from song position `frame` on can be played as they should be.
@@ -118,8 +137,13 @@ impl Playback {
     ///
     /// Realtime-safe and branches only on what was prepared.
     pub fn next(&mut self, frame: Option<i64>) -> (f32, f32) {
+        let mut is_replaced = self.is_replaced(frame);
         if self.gain == 0.0 {
             self.reading = frame;
+            if is_replaced && !self.current.is_empty() {
+                self.move_up();
+                is_replaced = false;
+            }
         }
         let is_in_place = frame.is_some() && frame == self.reading;
         let n_ready = self.reading.map_or(0, |at| self.current.n_ready(at));
@@ -129,7 +153,6 @@ impl Playback {
         } else {
             (self.gain / self.gain_step).ceil() as i64 + 1
         };
-        let is_replaced = self.other.take() > self.current.take() && !self.other.is_doomed();
         let sounds = is_in_place
             && n_ready > wanted.min(self.fade_frames + self.resume_frames)
             && !self.current.is_doomed()

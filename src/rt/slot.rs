@@ -31,6 +31,11 @@ impl Slot {
         self.take
     }
 
+    /// Song position of its first frame.
+    pub fn anchor(&self) -> i64 {
+        self.anchor
+    }
+
     pub fn is_empty(&self) -> bool {
         self.take == 0 && self.n_chunks == 0
     }

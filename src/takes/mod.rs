@@ -12,15 +12,18 @@ mod canvas;
 mod codes;
 mod error;
 mod file;
+mod finer;
 pub mod measure;
 pub mod picture;
 mod recipe;
+pub mod seams;
 mod spectrogram;
 pub mod wav;
 
 pub use codes::{Levels, levels_in, read_codes, read_levels, write_codes};
 pub use error::TakeError;
 pub use file::write_whole;
+pub use finer::{FinerRecipe, LevelSeams, Windows};
 pub use recipe::{CodesId, Label, PackId, Prime, Recipe, SamplerRecipe};
 
 /// One continuation: its codes, prime included, and what made them.

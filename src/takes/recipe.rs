@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::TakeError;
 use super::file::write_bytes;
+use super::{FinerRecipe, TakeError};
 
 /// The version of recipes that this Encore reads and writes.
 const FORMAT_VERSION: u32 = 1;
@@ -37,6 +37,10 @@ pub struct Recipe {
     pub level: usize,
     /// The finest level of the codes, which is what sounds.
     pub finest_level: usize,
+    /// How the levels below the coarsest were written; recipes of before there was a choice lack it, and were
+    /// written exactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finer: Option<FinerRecipe>,
     /// Length of what is new.
     pub length_seconds: f64,
     /// Length of the whole song, before it is brought within what the pack takes.
@@ -160,6 +164,7 @@ pub(super) fn example() -> Recipe {
         lyrics: Some("La\nla".into()),
         level: 1,
         finest_level: 1,
+        finer: None,
         length_seconds: 8.0,
         total_seconds: 40.0,
     }

@@ -4,6 +4,7 @@
 //! thread and no plugin format.
 
 mod axis;
+mod choice;
 mod controls;
 mod header;
 mod knob;

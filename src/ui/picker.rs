@@ -4,8 +4,8 @@
 //! picks, Escape closes.
 
 use egui::{
-    Align2, EventFilter, Key, Modifiers, Popup, PopupCloseBehavior, Response, Role, ScrollArea,
-    Sense, TextEdit, Ui, WidgetInfo, pos2, vec2,
+    Align2, EventFilter, Key, Modifiers, Popup, PopupCloseBehavior, Pos2, Response, Role,
+    ScrollArea, Sense, TextEdit, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::{text, theme, words};
@@ -90,10 +90,14 @@ fn button_ui(ui: &mut Ui, title: &str, name: &str) -> Response {
         Align2::LEFT_CENTER,
         name,
     );
-    let tip = pos2(rect.right() - 14.0, rect.center().y + 2.5);
+    paint_chevron(ui, pos2(rect.right() - 14.0, rect.center().y + 2.5));
+    response
+}
+
+/// The sign of something that opens below.
+pub fn paint_chevron(ui: &Ui, tip: Pos2) {
     let chevron = vec![tip + vec2(-4.5, -4.5), tip, tip + vec2(4.5, -4.5)];
     ui.painter().line(chevron, egui::Stroke::new(1.5, theme::TEXT_WEAK));
-    response
 }
 
 fn list_ui(

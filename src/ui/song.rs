@@ -18,7 +18,8 @@ use crate::{
 /// Paints everything that has a place in the song into `lane`.
 pub fn paint_song(painter: &Painter, lane: Rect, axis: &Axis, view: &View) {
     paint_heard(painter, lane, axis, view);
-    if let Some(next) = next_span(view).filter(|_| view.status.phase == Phase::Idle) {
+    let is_waiting = matches!(view.status.phase, Phase::Idle | Phase::Armed(_));
+    if let Some(next) = next_span(view).filter(|_| is_waiting) {
         paint_next(painter, lane, axis, next, view.values[ParamId::PrimeSeconds.index()]);
     }
     if let Some(take) = &view.status.take {
@@ -67,11 +68,17 @@ fn take_span(take: &TakeStatus, rate: f64) -> Span {
     Span { start, end: start + take.length_seconds.max(0.0) }
 }
 
-/// Where the first take would go: at the playhead, or at the end of what was heard when that rests.
+/// Where an armed take goes, or else where the first take would: at the playhead, or at the end of what was
+/// heard when that rests.
 fn next_span(view: &View) -> Option<Span> {
-    let heard = heard_span(view).filter(|_| view.status.take.is_none())?;
-    let playhead = view.live.playhead as f64 / view.live.rate.max(1.0);
-    let start = if view.live.rolling { playhead } else { heard.end };
+    let rate = view.live.rate.max(1.0);
+    let start = match view.status.phase {
+        Phase::Armed(armed) => armed.frame as f64 / rate,
+        _ => {
+            let heard = heard_span(view).filter(|_| view.status.take.is_none())?;
+            if view.live.rolling { view.live.playhead as f64 / rate } else { heard.end }
+        }
+    };
     Some(Span { start, end: start + view.values[ParamId::LengthSeconds.index()] })
 }
 

@@ -1,6 +1,6 @@
 //! Numbers and states as people say them. Pure text: what is shown here can be tested without a window.
 
-use crate::link::{Labels, Phase, Progress, Stage, TakeStatus};
+use crate::link::{Armed, Labels, Phase, Progress, Stage, TakeStatus};
 
 /// Song seconds as "1:05.3", with `n_decimals`.
 pub fn clock(seconds: f64, n_decimals: usize) -> String {
@@ -47,10 +47,17 @@ pub fn phase(phase: Phase) -> String {
         Phase::Idle => "Idle".into(),
         Phase::Queued { n_ahead: 0 } => "Queued".into(),
         Phase::Queued { n_ahead } => format!("Queued behind {n_ahead}"),
+        Phase::Armed(_) => "Armed".into(),
         Phase::Composing(Progress { stage: Stage::Encoding, .. }) => "Listening".into(),
         Phase::Composing(Progress { stage: Stage::Prefilling, .. }) => "Reading".into(),
         Phase::Composing(Progress { stage: Stage::Generating, .. }) => "Composing".into(),
     }
+}
+
+/// When and where a take will take over.
+pub fn armed(armed: &Armed) -> String {
+    let place = armed.bar.map_or("the loop's end".into(), |bar| format!("bar {bar}"));
+    format!("Armed: takes over at {place} in {:.1} s.", armed.seconds_left.max(0.0))
 }
 
 /// How far a continuation has come, for the progress bar.
@@ -131,8 +138,17 @@ mod tests {
             seconds_total: 10.0,
             realtime_factor: 1.8,
             remaining_seconds: Some(3.7),
+            ..Progress::default()
         };
         assert_eq!(progress(&sounding), "3.2 s of 10.0 s · 1.8 × real time · 4 s left");
+    }
+
+    #[test]
+    fn an_armed_take_says_where_it_takes_over_and_when() {
+        let bar = Armed { bar: Some(17), seconds_left: 3.21, ..Armed::default() };
+        assert_eq!(armed(&bar), "Armed: takes over at bar 17 in 3.2 s.");
+        let end = Armed { bar: None, ..bar };
+        assert_eq!(armed(&end), "Armed: takes over at the loop's end in 3.2 s.");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use egui::{
     Align, Align2, Button, Layout, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
 
-use super::{View, Wish, WishedCommand, switch, text, theme, words};
+use super::{View, Wish, WishedCommand, choice, switch, text, theme, words};
 use crate::{
     link::{ModelStatus, Phase, Progress, Stage, Status},
     params::ParamId,
@@ -17,6 +17,7 @@ pub fn work_ui(ui: &mut Ui, view: &View) -> Vec<Wish> {
         if continue_ui(ui, view.status) {
             wishes.push(Wish::Command(WishedCommand::Continue));
         }
+        wishes.extend(choice::choice_ui(ui, ParamId::TakeOver, view.values));
         if stop_ui(ui, view.status.phase) {
             wishes.push(Wish::Command(WishedCommand::Stop));
         }
@@ -95,6 +96,7 @@ fn stop_ui(ui: &mut Ui, phase: Phase) -> bool {
 fn story_ui(ui: &mut Ui, status: &Status) {
     let line = match (status.phase, &status.take) {
         (Phase::Composing(progress), _) => return progress_ui(ui, &progress),
+        (Phase::Armed(armed), _) => words::armed(&armed),
         (Phase::Queued { n_ahead: 0 }, _) => "About to begin.".into(),
         (Phase::Queued { n_ahead: 1 }, _) => "Waiting for 1 other instance to finish.".into(),
         (Phase::Queued { n_ahead }, _) => {

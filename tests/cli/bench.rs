@@ -39,3 +39,30 @@ fn nothing_to_measure_and_nonsense_are_refused() {
         assert!(desk.refusal(&format!("bench --shape {shape}")).contains(shape));
     }
 }
+
+#[test]
+fn a_device_is_measured_beside_and_one_that_the_build_lacks_is_refused() {
+    let desk = Desk::new();
+
+    let said = desk.json("bench --shape 64x1 --device cpu");
+
+    assert_eq!(said["device"]["name"], "cpu");
+    assert!(said["device"]["bandwidth_gb_s"].as_f64().unwrap() > 0.0);
+    let decodes = said["decode"].as_array().unwrap();
+    for (precision, batch) in [("f32", 1), ("f32", 40), ("f16", 1), ("f16", 40)] {
+        let is_it = |decode: &&serde_json::Value| {
+            decode["backend"] == "candle cpu"
+                && decode["precision"] == precision
+                && decode["batch"] == batch
+        };
+        let decode = decodes.iter().find(is_it).unwrap();
+        assert!(decode["tokens_per_s"].as_f64().unwrap() > 0.0, "{decode}");
+    }
+    assert!(desk.refusal("bench --shape 64x1 --device gpu").contains("cuda:N"));
+    for (device, kind) in [("cuda", "CUDA"), ("cuda:1", "CUDA"), ("metal", "Metal")] {
+        if !cfg!(feature = "cuda") && !cfg!(feature = "metal") {
+            let refusal = desk.refusal(&format!("bench --shape 64x1 --device {device}"));
+            assert!(refusal.contains(&format!("this build of Encore has no {kind}")), "{refusal}");
+        }
+    }
+}

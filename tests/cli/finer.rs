@@ -10,14 +10,14 @@ use crate::singer::{self, FINER_WINDOW, HOPS, Kind};
 use crate::{Desk, text};
 
 /// A desk with a pack of two levels in `singer` and words in `words.txt`.
-fn desk() -> Desk {
+pub fn desk() -> Desk {
     let desk = Desk::new();
     singer::write(&desk.path("singer"), Kind::SingleSequence);
     fs::write(desk.path("words.txt"), "La la\nÇa va").unwrap();
     desk
 }
 
-const TOLD: &str = "--pack singer --artist ada --lyrics words.txt";
+pub const TOLD: &str = "--pack singer --artist ada --lyrics words.txt";
 
 #[test]
 fn a_take_can_be_written_down_to_the_bottom() {
@@ -180,14 +180,14 @@ fn what_cannot_be_upsampled_is_refused_in_one_sentence() {
 }
 
 /// Starts a command that is going to be killed.
-fn start(desk: &Desk, line: &str) -> Child {
+pub fn start(desk: &Desk, line: &str) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_encore"));
     command.current_dir(desk.path(".")).args(line.split_whitespace());
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Kills it at once when something has happened, which must be before it ends by itself.
-fn kill_once(mut child: Child, mut happened: impl FnMut() -> bool) {
+pub fn kill_once(mut child: Child, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !happened() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it was killed");

@@ -6,7 +6,9 @@ mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
 mod convert;
+mod device;
 mod finer;
+mod parallel;
 #[path = "../common/pickles.rs"]
 mod pickles;
 mod refusals;

@@ -17,7 +17,7 @@ use clack_host::{
 use super::{Format, Instance, ParamFacts, Play, Played, clap_path, use_repository_packs};
 
 /// Tempo of every song here.
-const BPM: f64 = 100.0;
+pub const BPM: f64 = 100.0;
 
 /// What the plugin may call from any thread.
 pub struct Shared {
@@ -108,6 +108,8 @@ impl HostHandlers for Handlers {
     }
 }
 
+type Linked = clack_plugin::entry::SinglePluginEntry<encore::plugin::clap::Encore>;
+
 /// The loaded binary.
 pub struct Clap(pub PluginEntry);
 
@@ -116,6 +118,13 @@ impl Clap {
         use_repository_packs();
         // SAFETY: it is our own library.
         Self(unsafe { PluginEntry::load(clap_path()) }.expect("the CLAP entry"))
+    }
+
+    /// The same plugin as part of this program, so that the program's allocator serves it.
+    pub fn linked() -> Self {
+        use_repository_packs();
+        let path = std::ffi::CString::new(env!("CARGO_MANIFEST_DIR")).expect("no zeros in it");
+        Self(PluginEntry::load_from_clack::<Linked>(&path).expect("the CLAP entry"))
     }
 
     pub fn instance(&self) -> ClapInstance {
@@ -282,7 +291,9 @@ fn run(started: &mut StartedPluginAudioProcessor<Handlers>, play: &Play, longest
         (AudioPorts::with_capacity(2, 1), AudioPorts::with_capacity(2, 1));
     let mut lengths = play.blocks.iter().cycle();
     let mut done = 0;
+    let begun = std::time::Instant::now();
     while done < play.n_frames {
+        play.pace(begun, done);
         let n = (play.n_frames - done).min(*lengths.next().expect("a cycle never ends"));
         play.fill(&mut inputs, done, n);
         let due = play.events.iter().filter(|(at, ..)| (done..done + n).contains(at));
@@ -330,7 +341,7 @@ fn run(started: &mut StartedPluginAudioProcessor<Handlers>, play: &Play, longest
     played
 }
 
-fn transport(frame: i64, rolls: bool, rate: f64) -> TransportEvent {
+pub fn transport(frame: i64, rolls: bool, rate: f64) -> TransportEvent {
     let seconds = frame as f64 / rate;
     let beats = seconds * BPM / 60.0;
     let known = TransportFlags::HAS_TEMPO

@@ -14,7 +14,7 @@ pub mod x11;
 use std::{
     path::{Path, PathBuf},
     sync::{Once, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use encore::takes::wav;
@@ -51,6 +51,8 @@ pub struct Play {
     pub blocks: Vec<usize>,
     pub n_frames: usize,
     pub song: Song,
+    /// The host plays to somebody: a block is processed when the ones before it have been heard.
+    pub is_paced: bool,
     /// `(frame since the start, host id, plain value)`, in order.
     pub events: Vec<(usize, u32, f64)>,
     pub input: fn(usize) -> [f32; 2],
@@ -63,6 +65,7 @@ impl Default for Play {
             blocks: vec![512],
             n_frames: 4096,
             song: Song::Rolls(0),
+            is_paced: false,
             events: vec![],
             input: noise,
         }
@@ -75,6 +78,8 @@ pub enum Song {
     Nothing,
     Rests(i64),
     Rolls(i64),
+    /// Rolls from the first position, and goes on at the last after so many frames.
+    Jumps(i64, usize, i64),
 }
 
 impl Song {
@@ -84,11 +89,21 @@ impl Song {
             Song::Nothing => None,
             Song::Rests(frame) => Some((frame, false)),
             Song::Rolls(frame) => Some((frame + n_frames as i64, true)),
+            Song::Jumps(_, at, to) if at <= n_frames => Some((to + (n_frames - at) as i64, true)),
+            Song::Jumps(frame, ..) => Some((frame + n_frames as i64, true)),
         }
     }
 }
 
 impl Play {
+    /// Waits until it is time for the frames from `done` on, if anybody waits for them.
+    pub fn pace(&self, begun: Instant, done: usize) {
+        let due = begun + Duration::from_secs_f64(done as f64 / self.rate);
+        if self.is_paced {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    }
+
     /// Writes the input of frames `first..first + n` into two channels.
     pub fn fill(&self, channels: &mut [Vec<f32>], first: usize, n: usize) {
         let [left, right] = channels else { panic!("two channels") };

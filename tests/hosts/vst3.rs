@@ -227,7 +227,9 @@ unsafe fn run(instance: &Vst3Instance, play: &Play) -> Played {
     let mut lengths = play.blocks.iter().cycle();
     let mut done = 0;
     unsafe { instance.processor.setProcessing(1) };
+    let begun = std::time::Instant::now();
     while done < play.n_frames {
+        play.pace(begun, done);
         let n = (play.n_frames - done).min(*lengths.next().expect("a cycle never ends"));
         play.fill(&mut inputs, done, n);
         let mut changes: Vec<(u32, Vec<(i32, f64)>)> = vec![];

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use egui_kittest::{Harness, TestRenderer};
 use encore::{
     link::{
-        Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity, Stage, Status,
+        Armed, Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity, Stage, Status,
         TakeStatus, Waveform,
     },
     params::{self, ParamId, Values},
@@ -114,6 +114,7 @@ pub fn composing() -> Moment {
         seconds_total: 10.0,
         realtime_factor: 1.8,
         remaining_seconds: Some(3.3),
+        ..Progress::default()
     });
     moment.status.take = Some(take(4.0, false));
     moment.live = Live {
@@ -123,6 +124,17 @@ pub fn composing() -> Moment {
         output_peaks: [0.71, 1.02],
         ..moment.live
     };
+    moment
+}
+
+/// A take will take over at bar 17.
+pub fn armed() -> Moment {
+    let mut moment = heard().with_value(ParamId::TakeOver, 1.0);
+    let playhead = (28.8 * RATE) as i64;
+    moment.status.captured = Arc::new(wave(0.0, 28.8, 0.7));
+    moment.status.phase =
+        Phase::Armed(Armed { frame: (32.0 * RATE) as i64, bar: Some(17), seconds_left: 3.2 });
+    moment.live = Live { playhead, rolling: true, ..moment.live };
     moment
 }
 
@@ -197,6 +209,7 @@ fn take(seconds_done: f64, is_complete: bool) -> TakeStatus {
         is_complete,
         first_frame_ms: Some(412.0),
         realtime_factor: 2.1,
+        ..TakeStatus::default()
     }
 }
 

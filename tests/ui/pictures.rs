@@ -12,11 +12,13 @@ use crate::{
 
 type Scene = (&'static str, fn() -> Moment, fn(&mut Window));
 
-const SCENES: [Scene; 14] = [
+const SCENES: [Scene; 16] = [
     ("no_model", fakes::no_model, rest),
     ("loading", fakes::loading, rest),
     ("fresh", fakes::fresh, rest),
     ("heard", fakes::heard, rest),
+    ("armed", fakes::armed, rest),
+    ("take_over", fakes::heard, open_take_over),
     ("composing", fakes::composing, rest),
     ("complete", fakes::complete, rest),
     ("error", error, rest),
@@ -41,6 +43,13 @@ fn error() -> Moment {
 
 fn open_picker(window: &mut Window) {
     window.get_by_label("Artist").click();
+    window.run_steps(5);
+    window.remove_cursor();
+    window.run_steps(3);
+}
+
+fn open_take_over(window: &mut Window) {
+    window.get_by_label("Take over").click();
     window.run_steps(5);
     window.remove_cursor();
     window.run_steps(3);

@@ -211,6 +211,26 @@ fn switches_flip() {
 }
 
 #[test]
+fn where_to_take_over_is_chosen_from_a_list() {
+    let mut window = open(fakes::heard());
+    assert_eq!(window.get_by_label("Take over").value().as_deref(), Some("at once"));
+
+    assert!(click(&mut window, "Take over").is_empty());
+    let asked = click(&mut window, "loop end");
+
+    assert_eq!(asked, gesture(ParamId::TakeOver, 2.0));
+    assert_eq!(window.get_by_label("Take over").value().as_deref(), Some("loop end"));
+}
+
+#[test]
+fn an_armed_take_tells_its_place_and_can_be_disarmed() {
+    let mut window = open(fakes::armed());
+
+    window.get_by_label("Armed: takes over at bar 17 in 3.2 s.");
+    assert_eq!(click(&mut window, "Stop"), [Wish::Command(WishedCommand::Stop)]);
+}
+
+#[test]
 fn the_dice_set_another_seed() {
     let mut window = open(fakes::heard());
 

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
+use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Package, PackageId};
 
 use crate::steps::{Failure, root};
 
@@ -62,7 +62,8 @@ fn text() -> Result<String, Failure> {
 
 fn metadata() -> Result<Metadata, Failure> {
     let manifest = root().join("Cargo.toml");
-    let metadata = MetadataCommand::new().manifest_path(manifest).exec();
+    let metadata =
+        MetadataCommand::new().manifest_path(manifest).features(CargoOpt::AllFeatures).exec();
     metadata.map_err(|e| Failure(format!("cargo metadata failed: {e}")))
 }
 
@@ -70,7 +71,7 @@ fn heading(package: &Package) -> String {
     format!("{} {}", package.name, package.version)
 }
 
-/// Everything that `encore` is linked from, on any system, but for itself.
+/// Everything that `encore` is linked from, on any system and with any feature, but for itself.
 fn contained(metadata: &Metadata) -> Vec<&Package> {
     let nodes: HashMap<&PackageId, _> =
         metadata.resolve.iter().flat_map(|resolve| &resolve.nodes).map(|n| (&n.id, n)).collect();

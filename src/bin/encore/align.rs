@@ -54,8 +54,8 @@ pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
     let song = Song { lyrics: cleaned.tokens(), ..song };
 
     let spinner = Spinner::new("loading the model");
-    room::check(&pack, level, args.load.precision)?;
-    let prior = pack.load_prior_as(level, args.load.precision)?;
+    room::check(&pack, level, args.load.precision())?;
+    let prior = pack.load_prior_as(level, args.load.precision())?;
     drop(spinner);
     let hop_tokens = hop_tokens(pack.manifest().sampling.hop_fraction, config.n_ctx);
     let bar = SecondsBar::new("listening", seconds);

@@ -1,14 +1,17 @@
 //! `encore continue`: the main job, from a track to takes on disk.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
+use encore::engine::EngineError;
 use encore::engine::finer;
 use encore::engine::model::Model;
 use encore::engine::pieces::Pieces;
 use encore::engine::session::{Request, compose};
-use encore::jukebox::Vqvae;
+use encore::jukebox::{LevelPrior, Vqvae};
 use encore::lyrics::Cleaned;
-use encore::takes::{Levels, PackId, Prime, Recipe, SamplerRecipe};
+use encore::pack::Pack;
+use encore::takes::{Levels, Recipe};
 use encore::units::{frames_from_seconds, tokens_from_frames};
 use serde_json::json;
 
@@ -16,6 +19,7 @@ use crate::args::song::ContinueArgs;
 use crate::ear::Ear;
 use crate::failure::{Failure, print, print_json};
 use crate::finer_levels::{self, Song};
+use crate::place::Place;
 use crate::progress::{SecondsBar, Spinner};
 use crate::resume::Progress;
 use crate::take_files::{self, Sound, Written};
@@ -23,12 +27,30 @@ use crate::told::{Told, sheet};
 use crate::{open, plan};
 
 pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
+    let place = Place::open(&args.load, &args.on)?;
     let pack = open::pack(&args.load.pack)?;
+    match &place {
+        Place::Kernels(precision) => {
+            write(args, &place, pack, as_json, |pack| Model::load_as(pack, *precision))
+        }
+        Place::Device(device, precision) => {
+            write(args, &place, pack, as_json, |pack| Model::load_on(pack, device, *precision))
+        }
+    }
+}
+
+fn write<P: LevelPrior>(
+    args: &ContinueArgs,
+    place: &Place,
+    pack: Pack,
+    as_json: bool,
+    load: impl FnOnce(Pack) -> Result<Model<P>, EngineError>,
+) -> Result<(), Failure> {
     let levels = finer::levels(&pack, finer_levels::finest(args.until, &pack)?)?;
     let told = Told::typed(&args.told)?;
     let track = open::track(&args.input, &pack)?;
     let spinner = Spinner::new("loading the model");
-    let model = Model::load_as(pack, args.load.precision)?;
+    let model = load(pack)?;
     drop(spinner);
     let lyrics = told.read_lyrics(model.prior.config())?;
     let request = plan::request(args, &told, lyrics.as_ref(), &levels, &model, &track)?;
@@ -37,7 +59,7 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
     let begun = Instant::now();
     let bar = SecondsBar::new("listening", args.seconds * args.takes as f64);
     let mut composed = Composed { first_frame_ms: None, takes: Vec::new() };
-    for takes in together(begin(args, &model, &request, &told, &levels)?, &model) {
+    for takes in together(begin(args, place, &model, &request, &told, &levels)?, &model) {
         composed.add(args, &model, &request, takes, levels.is_empty(), &bar)?;
     }
     drop(bar);
@@ -50,8 +72,16 @@ pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
     drop(prior); // makes room for those of the finer levels
     if let Some(&finest) = levels.last() {
         let total_seconds = request.total_seconds.unwrap_or_default();
-        let precision = args.load.precision;
-        finer_levels::write(&pack, precision, &vqvae, &levels, &told, total_seconds, &mut songs)?;
+        let job = finer_levels::Job {
+            pack: &pack,
+            place,
+            vqvae: &vqvae,
+            levels: &levels,
+            windows: args.windows,
+            told: &told,
+            total_seconds,
+        };
+        job.write(&mut songs)?;
         let n_new = frames_from_seconds(args.seconds, f64::from(pack.sample_rate()));
         for (song, (_, sound)) in songs.iter_mut().zip(&mut finished) {
             for (level, codes) in &mut song.codes {
@@ -80,16 +110,17 @@ struct Begun {
     progress: Progress,
 }
 
-fn begin(
+fn begin<P: LevelPrior>(
     args: &ContinueArgs,
-    model: &Model,
+    place: &Place,
+    model: &Model<P>,
     request: &Request,
     told: &Told,
     levels: &[usize],
 ) -> Result<Vec<Begun>, Failure> {
     let begin = |number: usize| {
         let seed = args.seed + (number - 1) as u64;
-        let recipe = recipe(args, model, request, seed, told, levels);
+        let recipe = plan::recipe(args, place, model, request, seed, told, levels);
         let path = args.out.join(format!("take-{number}.progress"));
         Ok(Begun { number, seed, progress: Progress::open(path, &recipe)?, recipe })
     };
@@ -97,7 +128,7 @@ fn begin(
 }
 
 /// Takes that are composed together: not too many, and those that went equally far.
-fn together(mut takes: Vec<Begun>, model: &Model) -> Vec<Vec<Begun>> {
+fn together<P: LevelPrior>(mut takes: Vec<Begun>, model: &Model<P>) -> Vec<Vec<Begun>> {
     let n_windows = |take: &Begun| take.progress.n_windows(model.level());
     takes.sort_by_key(|take| (n_windows(take), take.number));
     let mut groups: Vec<Vec<Begun>> = Vec::new();
@@ -121,10 +152,10 @@ struct Composed {
 
 impl Composed {
     /// Composes some takes together.
-    fn add(
+    fn add<P: LevelPrior>(
         &mut self,
         args: &ContinueArgs,
-        model: &Model,
+        model: &Model<P>,
         request: &Request,
         takes: Vec<Begun>,
         wants_audio: bool,
@@ -156,6 +187,7 @@ impl Composed {
                 prime: request.prime.clone(),
                 seed,
                 codes: Levels::from([(level, codes)]),
+                seams: BTreeMap::new(),
                 progress,
             };
             self.takes.push((number, song, (recipe, sound)));
@@ -184,7 +216,7 @@ fn tell(
     if let Some(lyrics) = lyrics {
         print(&sheet(lyrics))?;
     }
-    takes.iter().try_for_each(|take| print(&take.line()))?;
+    takes.iter().try_for_each(|take| take.lines().iter().try_for_each(|line| print(line)))?;
     let speed = format!("composed at {realtime_factor:.2} times real time");
     print(&match first_frame_ms {
         Some(ms) => format!("first sound after {ms:.0} ms, {speed}"),
@@ -205,38 +237,4 @@ fn listen(vqvae: &Vqvae, song: &Song, level: usize, n_frames: usize) -> Result<S
         bar.set_seconds(sound.audio.len() as f64);
     }
     Ok(sound)
-}
-
-fn recipe(
-    args: &ContinueArgs,
-    model: &Model,
-    request: &Request,
-    seed: u64,
-    told: &Told,
-    levels: &[usize],
-) -> Recipe {
-    let pack = &model.pack;
-    let labels = pack.labels();
-    let recommended = pack.manifest().sampling.total_seconds;
-    Recipe {
-        format_version: Recipe::FORMAT_VERSION,
-        encore_version: env!("CARGO_PKG_VERSION").into(),
-        pack: PackId { name: pack.name().into(), sha256: pack.hash() },
-        backend: take_files::backend(args.load.precision).into(),
-        prime: Some(Prime::of(&request.prime, pack.sample_rate())),
-        codes: None,
-        seed,
-        artist: plan::artist_label(labels, request.artist),
-        genres: request.genres.iter().map(|id| plan::genre_label(labels, *id)).collect(),
-        sampler: SamplerRecipe {
-            temperature: request.sampler.temperature,
-            top_k: request.sampler.top_k,
-            top_p: request.sampler.top_p,
-        },
-        lyrics: told.lyrics.clone(),
-        level: model.level(),
-        finest_level: levels.last().copied().unwrap_or(model.level()),
-        length_seconds: request.length_seconds,
-        total_seconds: request.total_seconds.unwrap_or(recommended),
-    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use encore::engine::EngineError;
-use encore::jukebox::JukeboxError;
+use encore::jukebox::{DeviceError, JukeboxError};
 use encore::lyrics::LyricsError;
 use encore::pack::checkpoint::CheckpointError;
 use encore::pack::convert::ConvertError;
@@ -74,9 +74,15 @@ impl From<TakeError> for Failure {
 impl From<JukeboxError> for Failure {
     fn from(e: JukeboxError) -> Self {
         match e {
-            JukeboxError::Range { .. } => Self::BadInput(e.to_string()),
+            JukeboxError::Range { .. } | JukeboxError::Device(_) => Self::BadInput(e.to_string()),
             _ => Self::Failed(e.to_string()),
         }
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(e: DeviceError) -> Self {
+        Self::BadInput(e.to_string())
     }
 }
 

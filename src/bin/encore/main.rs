@@ -19,6 +19,7 @@ mod labels;
 mod make_checkpoint;
 mod measure_window;
 mod open;
+mod place;
 mod plan;
 mod progress;
 mod resume;

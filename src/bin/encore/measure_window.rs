@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::Instant;
 
-use encore::jukebox::sample::choose;
+use encore::jukebox::sample::Chooser;
 use encore::jukebox::{Dice, LabelRow, PriorConfig, SamplerSettings, TokenRng};
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub fn run(args: &MeasureWindowArgs) -> Result<(), Failure> {
     let level = args.level.unwrap_or(pack.top_level());
     let _spinner = Spinner::new("measuring");
     let begun = Instant::now();
-    let prior = pack.load_prior_as(level, args.load.precision)?;
+    let prior = pack.load_prior_as(level, args.load.precision())?;
     let load_seconds = begun.elapsed().as_secs_f64();
     let loaded_bytes = peak_bytes();
     let config = prior.config();
@@ -34,16 +34,17 @@ pub fn run(args: &MeasureWindowArgs) -> Result<(), Failure> {
     let lyrics_seconds = begun.elapsed().as_secs_f64();
 
     let n_tokens = args.tokens.unwrap_or(config.n_ctx).min(config.n_ctx);
-    let (mut dice, settings) = (TokenRng::new(0), SamplerSettings::default());
+    let mut dice = TokenRng::new(0);
+    let mut chooser = Chooser::new(SamplerSettings::default())?;
     let begun = Instant::now();
     for _ in 0..n_tokens {
-        let symbol = choose(decoder.logits()?, &settings, dice.next_uniform())?;
+        let symbol = chooser.choose(decoder.logits()?, dice.next_uniform())?;
         decoder.push(&[symbol])?;
     }
     let seconds = begun.elapsed().as_secs_f64();
     print_json(&json!({
         "level": level,
-        "memory_bytes": pack.memory_bytes(args.load.precision),
+        "memory_bytes": pack.memory_bytes(args.load.precision()),
         "load_seconds": load_seconds,
         "peak_bytes_after_loading": loaded_bytes,
         "lyric_tokens": config.n_lyric_tokens(),

@@ -3,25 +3,26 @@
 use encore::engine::finer;
 use encore::engine::model::Model;
 use encore::engine::session::{LENGTHS_SECONDS, MIN_PRIME_TOKENS, Request};
-use encore::jukebox::SamplerSettings;
+use encore::jukebox::{LevelPrior, SamplerSettings};
 use encore::lyrics::Cleaned;
 use encore::pack::Labels;
-use encore::takes::Label;
+use encore::takes::{FinerRecipe, Label, PackId, Prime, Recipe, SamplerRecipe};
 use encore::units::{
     frames_from_seconds, frames_from_tokens, seconds_from_frames, tokens_from_frames,
 };
 
 use crate::args::song::ContinueArgs;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::told::Told;
 
 /// The request for the first take; the others have other seeds. `levels` are the finer ones that follow.
-pub fn request(
+pub fn request<P: LevelPrior>(
     args: &ContinueArgs,
     told: &Told,
     lyrics: Option<&Cleaned>,
     levels: &[usize],
-    model: &Model,
+    model: &Model<P>,
     track: &[f32],
 ) -> Result<Request, Failure> {
     if !LENGTHS_SECONDS.contains(&args.seconds) {
@@ -56,6 +57,43 @@ pub fn request(
     })
 }
 
+/// How a take is made, for its file.
+pub fn recipe<P: LevelPrior>(
+    args: &ContinueArgs,
+    place: &Place,
+    model: &Model<P>,
+    request: &Request,
+    seed: u64,
+    told: &Told,
+    levels: &[usize],
+) -> Recipe {
+    let pack = &model.pack;
+    let labels = pack.labels();
+    let recommended = pack.manifest().sampling.total_seconds;
+    Recipe {
+        format_version: Recipe::FORMAT_VERSION,
+        encore_version: env!("CARGO_PKG_VERSION").into(),
+        pack: PackId { name: pack.name().into(), sha256: pack.hash() },
+        backend: place.backend(),
+        prime: Some(Prime::of(&request.prime, pack.sample_rate())),
+        codes: None,
+        seed,
+        artist: artist_label(labels, request.artist),
+        genres: request.genres.iter().map(|id| genre_label(labels, *id)).collect(),
+        sampler: SamplerRecipe {
+            temperature: request.sampler.temperature,
+            top_k: request.sampler.top_k,
+            top_p: request.sampler.top_p,
+        },
+        lyrics: told.lyrics.clone(),
+        level: model.level(),
+        finest_level: levels.last().copied().unwrap_or(model.level()),
+        finer: (!levels.is_empty()).then(|| FinerRecipe::new(args.windows)),
+        length_seconds: request.length_seconds,
+        total_seconds: request.total_seconds.unwrap_or(recommended),
+    }
+}
+
 /// The id with its name, for the recipe.
 pub fn artist_label(labels: &Labels, id: u32) -> Label {
     Label { id, name: labels.artist_name(id).unwrap_or("unknown").to_owned() }
@@ -67,7 +105,11 @@ pub fn genre_label(labels: &Labels, id: u32) -> Label {
 }
 
 /// The end of the track, in whole tokens, so that the seam is where the track ends.
-fn prime(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Vec<f32>, Failure> {
+fn prime<P: LevelPrior>(
+    args: &ContinueArgs,
+    model: &Model<P>,
+    track: &[f32],
+) -> Result<Vec<f32>, Failure> {
     let heard_seconds = seconds_from_frames(track.len(), model.rate());
     let longest_seconds = model.max_prime_seconds();
     let seconds = match args.prime_seconds {
@@ -102,7 +144,7 @@ fn prime(args: &ContinueArgs, model: &Model, track: &[f32]) -> Result<Vec<f32>, 
 }
 
 /// What was typed over what the pack recommends; a filter that was typed replaces the recommended one.
-fn sampler(args: &ContinueArgs, model: &Model) -> SamplerSettings {
+fn sampler<P: LevelPrior>(args: &ContinueArgs, model: &Model<P>) -> SamplerSettings {
     let recommended = &model.pack.manifest().sampling;
     let (top_k, top_p) = match (args.top_k, args.top_p) {
         (None, None) => (recommended.top_k, recommended.top_p),

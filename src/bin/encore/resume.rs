@@ -26,6 +26,9 @@ struct Kept {
     /// Hash of the recipe; work for another one is of no use.
     recipe: String,
     levels: BTreeMap<usize, LevelState>,
+    /// Levels that are written in several chains, one state for each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    chains: BTreeMap<usize, Vec<LevelState>>,
 }
 
 /// A file of progress, which is there as long as its take is not.
@@ -59,14 +62,19 @@ impl Progress {
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(source) => return Err(TakeError::Read { path, source }.into()),
         };
-        let levels = BTreeMap::new();
-        let kept = kept.unwrap_or(Kept { format_version: FORMAT_VERSION, recipe, levels });
+        let (levels, chains) = (BTreeMap::new(), BTreeMap::new());
+        let kept = kept.unwrap_or(Kept { format_version: FORMAT_VERSION, recipe, levels, chains });
         Ok(Self { path, kept })
     }
 
     /// A level as it was after its last finished window.
     pub fn of_level(&self, level: usize) -> Option<LevelState> {
         self.kept.levels.get(&level).cloned()
+    }
+
+    /// The chains of a level as they were after their last finished windows; none where it has not begun.
+    pub fn chains_of(&self, level: usize) -> Vec<LevelState> {
+        self.kept.chains.get(&level).cloned().unwrap_or_default()
     }
 
     /// Windows of a level that are kept.
@@ -77,6 +85,16 @@ impl Progress {
     /// Keeps a level as it is now: the file changes as a whole or not at all.
     pub fn keep(&mut self, level: usize, state: &LevelState) -> Result<(), TakeError> {
         self.kept.levels.insert(level, state.clone());
+        self.write()
+    }
+
+    /// The same for a level of several chains.
+    pub fn keep_chains(&mut self, level: usize, states: &[LevelState]) -> Result<(), TakeError> {
+        self.kept.chains.insert(level, states.to_vec());
+        self.write()
+    }
+
+    fn write(&self) -> Result<(), TakeError> {
         write_whole(&self.path, |file| {
             serde_json::to_writer(file, &self.kept).map_err(std::io::Error::from)
         })
@@ -112,9 +130,14 @@ fn found(path: &Path, bytes: &[u8], recipe: &str) -> Option<Kept> {
         note(&format!("{path:?} is of another request, so the take starts anew"));
         return None;
     }
-    let windows = kept.levels.iter().map(|(level, state)| {
-        let plural = if state.n_windows == 1 { "" } else { "s" };
-        format!("{} window{plural} of level {level}", state.n_windows)
+    let of_level = |(level, state): (&usize, &LevelState)| (*level, state.n_windows);
+    let of_chains = |(level, states): (&usize, &Vec<LevelState>)| {
+        (*level, states.iter().map(|state| state.n_windows).sum::<usize>())
+    };
+    let kept_windows = kept.levels.iter().map(of_level).chain(kept.chains.iter().map(of_chains));
+    let windows = kept_windows.map(|(level, n_windows)| {
+        let plural = if n_windows == 1 { "" } else { "s" };
+        format!("{n_windows} window{plural} of level {level}")
     });
     note(&format!("going on from {path:?}: {}", windows.collect::<Vec<_>>().join(", ")));
     Some(kept)

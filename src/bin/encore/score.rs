@@ -126,8 +126,8 @@ fn judge(
     let tokens = lyrics.as_ref().map(Cleaned::tokens).unwrap_or_default();
     let song = Song { lyrics: tokens, upper, ..song };
     let spinner = Spinner::new("loading the model");
-    room::check(pack, level, args.load.precision)?;
-    let prior = pack.load_prior_as(level, args.load.precision)?;
+    room::check(pack, level, args.load.precision())?;
+    let prior = pack.load_prior_as(level, args.load.precision())?;
     drop(spinner);
     let bar = SecondsBar::new("listening", seconds);
     let bits = score(&prior, &song, &codes, hop_tokens, |n_done| {

@@ -2,27 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use encore::pack::{Pack, Precision};
-use encore::takes::{Recipe, Take, measure, picture, wav};
+use encore::pack::Pack;
+use encore::takes::{FinerRecipe, Recipe, Take, measure, picture, wav};
 use encore::units::{FADE_SECONDS, frames_from_seconds, seconds_from_frames};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::finer_levels::Song;
+use crate::finer_levels::{Song, seam_lines};
 
 /// Around the seam, how far clicks are looked for.
 const SEAM_SECONDS: f64 = 0.005;
-
-/// What the networks run on, for the recipe.
-pub fn backend(precision: Precision) -> &'static str {
-    match precision {
-        Precision::F32 => "cpu-f32",
-        Precision::F16 => "cpu-f16",
-        Precision::BF16 => "cpu-bf16",
-        Precision::Q8 => "cpu-q8",
-        Precision::Q4 => "cpu-q4",
-    }
-}
 
 /// What a model made of a song, at its rate.
 #[derive(Default)]
@@ -46,6 +35,7 @@ pub struct Written {
     rms_db: f64,
     seam_step: f32,
     longest_silence_seconds: f64,
+    finer: Option<FinerRecipe>,
 }
 
 /// Writes audio, codes, recipe and picture of take `number` into `folder`.
@@ -54,7 +44,7 @@ pub fn write(
     number: usize,
     pack: &Pack,
     song: &Song,
-    recipe: Recipe,
+    mut recipe: Recipe,
     sound: &Sound,
 ) -> Result<Written, Failure> {
     let path = |ending: &str| folder.join(format!("take-{number}.{ending}"));
@@ -64,6 +54,9 @@ pub fn write(
     let seam_frame = song.prime.len();
     let seam_seconds = seconds_from_frames(seam_frame, rate);
 
+    if let Some(finer) = &mut recipe.finer {
+        finer.seams = song.heard_seams(&audio, rate);
+    }
     wav::write(&wav, &audio, pack.sample_rate())?;
     let take = Take { codes: song.codes.clone(), recipe };
     take.write(&path("safetensors"), &path("json"))?;
@@ -83,6 +76,7 @@ pub fn write(
         rms_db: measure::rms_db(&sound.audio),
         seam_step: measure::largest_step_in(&audio, around_seam),
         longest_silence_seconds: measure::longest_silence_seconds(&sound.audio, rate),
+        finer: take.recipe.finer,
     })
 }
 
@@ -125,16 +119,19 @@ impl Written {
             "rms_db": self.rms_db,
             "largest_step_at_seam": self.seam_step,
             "longest_silence_seconds": self.longest_silence_seconds,
+            "finer": self.finer,
         })
     }
 
-    pub fn line(&self) -> String {
-        format!(
+    pub fn lines(&self) -> Vec<String> {
+        let take = format!(
             "{}: {:.2} s, the continuation from {:.2} s on, seed {}",
             self.wav.display(),
             self.seconds,
             self.seam_seconds,
             self.seed
-        )
+        );
+        let seams = seam_lines(self.finer.as_ref());
+        std::iter::once(take).chain(seams.into_iter().map(|line| format!("  {line}"))).collect()
     }
 }

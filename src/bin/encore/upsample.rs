@@ -1,9 +1,12 @@
 //! `encore upsample`: the finer levels of codes that are there.
 
+use std::collections::BTreeMap;
+
 use encore::engine::finer;
 use encore::pack::Pack;
 use encore::takes::{
-    CodesId, Levels, PackId, Recipe, SamplerRecipe, measure, picture, read_levels, wav, write_codes,
+    CodesId, FinerRecipe, Levels, PackId, Recipe, SamplerRecipe, measure, picture, read_levels,
+    wav, write_codes,
 };
 use encore::units::seconds_from_frames;
 use serde_json::json;
@@ -11,12 +14,14 @@ use serde_json::json;
 use crate::args::song::UpsampleArgs;
 use crate::failure::{Failure, print, print_json};
 use crate::finer_levels::{self, Song};
+use crate::place::Place;
 use crate::progress::Spinner;
 use crate::resume::Progress;
 use crate::told::Told;
 use crate::{open, plan, take_files};
 
 pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
+    let place = Place::open(&args.load, &args.on)?;
     let pack = open::pack(&args.load.pack)?;
     let finest = finer_levels::finest(args.until, &pack)?;
     let given = read_levels(&args.input)?;
@@ -31,7 +36,8 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
 
     let stem = args.input.file_stem().unwrap_or_default().to_string_lossy();
     let path = |ending: &str| args.out.join(format!("{stem}-level-{finest}.{ending}"));
-    let recipe = recipe(args, &pack, &told, &upper, [from, finest], [seconds, total_seconds])?;
+    let recipe =
+        recipe(args, &place, &pack, &told, &upper, [from, finest], [seconds, total_seconds])?;
     let spinner = Spinner::new("loading the model");
     let vqvae = pack.load_vqvae()?;
     drop(spinner);
@@ -40,16 +46,27 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
         prime: Vec::new(),
         seed: args.seed,
         codes: Levels::from([(from, upper)]),
+        seams: BTreeMap::new(),
         progress: Progress::open(path("progress"), &recipe)?,
     }];
-    let precision = args.load.precision;
-    finer_levels::write(&pack, precision, &vqvae, &levels, &told, total_seconds, &mut songs)?;
+    let job = finer_levels::Job {
+        pack: &pack,
+        place: &place,
+        vqvae: &vqvae,
+        levels: &levels,
+        windows: args.windows,
+        told: &told,
+        total_seconds,
+    };
+    job.write(&mut songs)?;
 
     let [song] = songs;
     let codes = song.codes.get(&finest).map_or(&[][..], Vec::as_slice);
     let spinner = Spinner::new("decoding");
     let audio = vqvae.decode(codes, finest)?;
     drop(spinner);
+    let seams = song.heard_seams(&audio, f64::from(pack.sample_rate()));
+    let recipe = Recipe { finer: Some(FinerRecipe { windows: args.windows, seams }), ..recipe };
     wav::write(&path("wav"), &audio, pack.sample_rate())?;
     write_codes(&path("safetensors"), &song.codes)?;
     recipe.write(&path("json"))?;
@@ -69,8 +86,10 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
             "seconds": seconds,
             "peak": peak,
             "rms_db": measure::rms_db(&audio),
+            "finer": recipe.finer,
         }));
     }
+    finer_levels::seam_lines(recipe.finer.as_ref()).iter().try_for_each(|line| print(line))?;
     print(&format!("{}: {seconds:.2} s at level {finest}, peak {peak:.3}", wav.display()))
 }
 
@@ -96,6 +115,7 @@ fn above(
 
 fn recipe(
     args: &UpsampleArgs,
+    place: &Place,
     pack: &Pack,
     told: &Told,
     upper: &[u32],
@@ -108,7 +128,7 @@ fn recipe(
         format_version: Recipe::FORMAT_VERSION,
         encore_version: env!("CARGO_PKG_VERSION").into(),
         pack: PackId { name: pack.name().into(), sha256: pack.hash() },
-        backend: take_files::backend(args.load.precision).into(),
+        backend: place.backend(),
         prime: None,
         codes: Some(CodesId::of(upper)),
         seed: args.seed,
@@ -122,6 +142,7 @@ fn recipe(
         lyrics: told.lyrics.clone(),
         level,
         finest_level,
+        finer: Some(FinerRecipe::new(args.windows)),
         length_seconds,
         total_seconds,
     })

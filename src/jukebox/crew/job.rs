@@ -20,8 +20,9 @@ const LOOKS_FOR: Duration = Duration::from_micros(60);
 /// Looks between two looks at the clock.
 const LOOKS: usize = 64;
 
-/// A helper that keeps the caller waiting for longer was interrupted.
-const INTERRUPTED: Duration = Duration::from_micros(250);
+/// A helper that keeps the caller waiting for this and as long as a few parts take was interrupted.
+const INTERRUPTED: Duration = Duration::from_micros(200);
+const INTERRUPTED_PARTS: u32 = 3;
 /// Jobs that the caller does alone after that: twice as many each time, and fewer as things go well.
 const ALONE: (u32, u32) = (64, 4096);
 
@@ -65,15 +66,19 @@ impl Board {
         if 0 < self.n_asleep.load(SeqCst) {
             self.wake();
         }
-        while self.help_once() {}
-        self.wait(n_parts);
+        let (begun, mut n_own) = (Instant::now(), 0);
+        while self.help_once() {
+            n_own += 1;
+        }
+        let per_part = begun.elapsed() / n_own.max(1);
+        self.wait(n_parts, INTERRUPTED + INTERRUPTED_PARTS * per_part);
         if let Some(panic) = self.panic.lock().take() {
             resume_unwind(panic);
         }
     }
 
-    /// Until all claimed parts are done.
-    fn wait(&self, n_parts: usize) {
+    /// Until all claimed parts are done; after longer than `patience` the next jobs are done alone.
+    fn wait(&self, n_parts: usize, patience: Duration) {
         let begun = Instant::now();
         let mut n_looks = 0;
         while self.n_done.load(Acquire) < n_parts {
@@ -84,7 +89,7 @@ impl Board {
             }
         }
         let next = self.alone_next.load(Relaxed).max(ALONE.0);
-        if LOOKS <= n_looks && INTERRUPTED < begun.elapsed() {
+        if LOOKS <= n_looks && patience < begun.elapsed() {
             self.alone.store(next, Relaxed);
             self.alone_next.store((2 * next).min(ALONE.1), Relaxed);
         } else if ALONE.0 < next {

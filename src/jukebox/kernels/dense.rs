@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+pub use super::rows::Finish;
 use super::simd::{self, TILE};
 use super::tiles::{Float, FloatTiles};
 use crate::jukebox::crew::{self, Parted};
@@ -23,16 +24,6 @@ pub struct Reading {
     pub row_stride: usize,
     pub tap_stride: usize,
     pub n_taps: usize,
-}
-
-/// What becomes of a product.
-#[derive(Clone, Copy)]
-pub enum Finish {
-    Write,
-    /// Negative numbers become zero.
-    WriteRelu,
-    /// On top of what is there.
-    Add,
 }
 
 /// A matrix apart from its weights.
@@ -79,12 +70,7 @@ impl Sides {
 
     /// Makes of sums what is asked for, in the outputs of one row.
     pub fn finish(&self, sums: &[f32], outputs: Range<usize>, finish: Finish, y: &mut [f32]) {
-        let row = y.iter_mut().zip(sums).zip(&self.bias[outputs]);
-        match finish {
-            Finish::Write => row.for_each(|((y, sum), bias)| *y = sum + bias),
-            Finish::WriteRelu => row.for_each(|((y, sum), bias)| *y = (sum + bias).max(0.0)),
-            Finish::Add => row.for_each(|((y, sum), bias)| *y += sum + bias),
-        }
+        (simd::products().rows.finish)(sums, &self.bias[outputs], finish, y);
     }
 
     /// As many rows of `n_out` as `y` has room for.
@@ -104,12 +90,13 @@ impl Sides {
         let (product, y) = (T::product(simd::products()), Parted::new(y));
         let (n_chunks, n_pairs) = (n_rows.div_ceil(CHUNK_ROWS), self.n_tiles().div_ceil(2));
         self.share(tiles.n_bytes(), n_rows, n_chunks * n_pairs, |units| {
+            let mut sums = [[0.0; 2 * TILE]; CHUNK_ROWS];
             for unit in units {
                 let (chunk, pair) = (unit / n_pairs * CHUNK_ROWS, unit % n_pairs);
                 let chunk = chunk..n_rows.min(chunk + CHUNK_ROWS);
                 let second = (2 * pair + 1).min(self.n_tiles() - 1); // where there is none, in vain
-                let mut sums = [[0.0; 2 * TILE]; CHUNK_ROWS];
                 let sums = &mut sums[..chunk.len()];
+                sums.fill([0.0; 2 * TILE]);
                 for tap in 0..reading.n_taps {
                     let mut rows = [&x[..0]; CHUNK_ROWS];
                     for (to, row) in rows.iter_mut().zip(chunk.clone()) {

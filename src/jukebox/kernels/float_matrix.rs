@@ -37,10 +37,14 @@ impl FloatMatrix {
         self.tiles.add_weights_of(output, to);
     }
 
+    /// Rows side by side.
+    pub fn reading(&self) -> Reading {
+        Reading { row_stride: self.sides.n_in, tap_stride: 0, n_taps: 1 }
+    }
+
     /// Rows of `n_in` to as many of `n_out`.
     pub fn multiply(&self, x: &[f32], y: &mut [f32]) {
-        let reading = Reading { row_stride: self.sides.n_in, tap_stride: 0, n_taps: 1 };
-        self.multiply_rows(x, reading, Finish::Write, y);
+        self.multiply_rows(x, self.reading(), Finish::Write, y);
     }
 
     /// As many rows of `n_out` as `y` has room for; their inputs may overlap.

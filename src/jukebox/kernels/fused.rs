@@ -88,6 +88,15 @@ impl StepBackend for FusedBackend<'_> {
         (self.one, self.many) = (Scratch::new(&self.packed.shape, b, 1), Scratch::default());
         Ok(())
     }
+
+    fn fork<'a>(&self) -> Result<Box<dyn StepBackend + 'a>, JukeboxError>
+    where
+        Self: 'a,
+    {
+        let (packed, b, position) = (self.packed, self.b, self.position);
+        let (one, many) = (Scratch::new(&packed.shape, b, 1), Scratch::default());
+        Ok(Box::new(FusedBackend { packed, b, position, caches: self.caches.clone(), one, many }))
+    }
 }
 
 impl PackedLayer {

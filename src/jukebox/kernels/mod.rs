@@ -22,12 +22,14 @@ use super::JukeboxError;
 use super::prior::layer::Layer;
 use crate::jukebox::config::StackShape;
 
+pub(crate) use self::cache::Slots;
 pub(crate) use self::filling::FillingMatrix;
 pub use self::filling::Rows;
 pub use self::matrix::PackedMatrix;
 pub(crate) use self::packed::{Affine, PackedStack, packed_dense, with_numbers};
 pub use self::precision::Precision;
 pub use self::quantised::{GROUP, Group, Quantisation};
+pub(crate) use self::rows::relu;
 
 /// Name of the processor's instructions that products use; `ENCORE_CPU` asks for others.
 pub fn instructions() -> &'static str {
@@ -48,6 +50,11 @@ pub trait StepBackend: Send {
 
     /// Makes `b` sequences of the only one, each to go on by itself.
     fn repeat(&mut self, b: usize) -> Result<(), JukeboxError>;
+
+    /// An independent copy, which goes on from the same position to the same numbers.
+    fn fork<'a>(&self) -> Result<Box<dyn StepBackend + 'a>, JukeboxError>
+    where
+        Self: 'a;
 }
 
 /// Who looks on while layers run.

@@ -14,6 +14,8 @@ pub struct RowFunctions {
     pub norm: Norm,
     pub attend: Attend,
     pub dot: fn(&[f32], &[f32]) -> f32,
+    pub relu: fn(&[f32], &mut [f32]),
+    pub finish: fn(&[f32], &[f32], Finish, &mut [f32]),
 }
 
 /// [`layer_norm`].
@@ -48,13 +50,43 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     (products().rows.dot)(x, y)
 }
 
+/// `y = max(x, 0)`.
+pub fn relu(x: &[f32], y: &mut [f32]) {
+    (products().rows.relu)(x, y);
+}
+
+/// What becomes of sums and their biases.
+#[derive(Clone, Copy)]
+pub enum Finish {
+    Write,
+    /// Negative numbers become zero.
+    WriteRelu,
+    /// On top of what is there.
+    Add,
+}
+
 /// The functions for any processor, to be compiled again for others.
 pub mod any {
-    use super::{LANES, LAYER_NORM_EPS};
+    use super::{Finish, LANES, LAYER_NORM_EPS};
 
     #[inline(always)]
     pub fn gelu(x: &mut [f32]) {
         x.iter_mut().for_each(|x| *x /= 1.0 + exp(-1.702 * *x));
+    }
+
+    #[inline(always)]
+    pub fn relu(x: &[f32], y: &mut [f32]) {
+        y.iter_mut().zip(x).for_each(|(y, x)| *y = x.max(0.0));
+    }
+
+    #[inline(always)]
+    pub fn finish(sums: &[f32], bias: &[f32], finish: Finish, y: &mut [f32]) {
+        let row = y.iter_mut().zip(sums).zip(bias);
+        match finish {
+            Finish::Write => row.for_each(|((y, sum), bias)| *y = sum + bias),
+            Finish::WriteRelu => row.for_each(|((y, sum), bias)| *y = (sum + bias).max(0.0)),
+            Finish::Add => row.for_each(|((y, sum), bias)| *y += sum + bias),
+        }
     }
 
     #[inline(always)]

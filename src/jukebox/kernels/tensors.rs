@@ -133,4 +133,17 @@ impl StepBackend for TensorBackend<'_> {
         self.b = b;
         Ok(())
     }
+
+    fn fork<'a>(&self) -> Result<Box<dyn StepBackend + 'a>, JukeboxError>
+    where
+        Self: 'a,
+    {
+        // a clone of a tensor would be written to together with it
+        let copy = |Cache { slots, attention, keys, values }: &Cache| -> TensorResult<Cache> {
+            let (keys, values) = (keys.copy()?, values.copy()?);
+            Ok(Cache { slots: *slots, attention: *attention, keys, values })
+        };
+        let caches = self.caches.iter().map(copy).collect::<TensorResult<_>>()?;
+        Ok(Box::new(TensorBackend { caches, ..*self }))
+    }
 }

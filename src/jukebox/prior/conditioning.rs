@@ -2,9 +2,22 @@
 
 use candle_core::{Device, Tensor};
 
+use super::conditioner::Conditioner;
+use super::encoder::LyricEncoder;
+use super::labels::Embeddings;
 use super::transformer::add_row;
-use super::{LabelRow, Prior, check_below};
-use crate::jukebox::JukeboxError;
+use super::{LabelRow, check_below};
+use crate::jukebox::{JukeboxError, PriorConfig, Weights};
+
+/// The networks and tables that tell windows about their song: labels, lyrics, and the level above.
+///
+/// They run once for a window, on the CPU, wherever the layers of the prior run.
+pub struct Teller {
+    config: PriorConfig,
+    embeddings: Embeddings,
+    pub(super) encoder: Option<LyricEncoder>,
+    conditioner: Option<Conditioner>,
+}
 
 /// What a batch of windows is told.
 #[derive(Clone)]
@@ -23,17 +36,40 @@ pub struct Conditioning {
     n_each: usize,
 }
 
-impl Prior {
-    /// Labels and lyrics as embeddings, one row of the batch each.
+impl Teller {
+    /// Reads `y_emb.*` or the start token and, where the model has them, `prime_*` and
+    /// `conditioner_blocks.*`.
     ///
-    /// A model without labels looks only at how many rows there are.
-    pub fn condition(&self, rows: &[LabelRow]) -> Result<Conditioning, JukeboxError> {
-        self.condition_on(rows, &[])
+    /// # Errors
+    /// When a tensor is missing or misshapen.
+    pub fn load(config: &PriorConfig, weights: &Weights) -> Result<Self, JukeboxError> {
+        Ok(Self {
+            config: config.clone(),
+            embeddings: Embeddings::load(config, weights.tensors.clone())?,
+            encoder: LyricEncoder::load(config, weights)?,
+            conditioner: Conditioner::load(config, weights.tensors.clone())?,
+        })
     }
 
-    /// The same for an upsampler: `upper` are the codes of the level above that belong to each
-    /// window, and nothing for a prior of the top level.
-    pub fn condition_on(
+    pub fn config(&self) -> &PriorConfig {
+        &self.config
+    }
+
+    /// The limit that these labels break, if one is.
+    ///
+    /// # Errors
+    /// With the limit.
+    pub fn check_labels(&self, row: &LabelRow) -> Result<(), JukeboxError> {
+        self.config.labels.as_ref().map_or(Ok(()), |labels| row.check(labels))
+    }
+
+    /// Labels and lyrics as embeddings, one row of the batch each; a model without labels looks only at
+    /// how many rows there are. For an upsampler, `upper` are the codes of the level above that belong
+    /// to each window; they are none for a prior of the top level.
+    ///
+    /// # Errors
+    /// When there is no row, or one breaks a limit of the model.
+    pub fn condition(
         &self,
         rows: &[LabelRow],
         upper: &[Vec<u32>],

@@ -76,6 +76,25 @@ impl<'m> Decoder<'m> {
         Ok(())
     }
 
+    /// An independent copy of everything that was written and remembered: from here both go on by
+    /// themselves, and given the same symbols to the same logits, bit by bit.
+    ///
+    /// # Errors
+    /// When the tensor library refuses.
+    pub fn fork(&self) -> Result<Self, JukeboxError> {
+        Ok(Self {
+            prior: self.prior,
+            backend: self.backend.fork()?,
+            conditioning: self.conditioning.clone(),
+            b: self.b,
+            n_given: self.n_given,
+            n_run: self.n_run,
+            last: self.last.clone(),
+            rows: self.rows.clone(),
+            logits: self.logits.clone(),
+        })
+    }
+
     /// Music tokens of each sequence so far.
     pub fn n_tokens(&self) -> usize {
         self.n_given.saturating_sub(self.conditioning.n_before())

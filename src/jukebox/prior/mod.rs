@@ -20,14 +20,12 @@ mod whole;
 
 use candle_core::Tensor;
 
-pub use self::conditioning::Conditioning;
+pub use self::conditioning::{Conditioning, Teller};
 pub use self::decoder::Decoder;
 pub use self::encoder::{LyricEncoder, ReadLyrics};
 pub use self::labels::LabelRow;
 pub use self::whole::TokenBits;
 
-use self::conditioner::Conditioner;
-use self::labels::Embeddings;
 use self::transformer::{Transformer, add_row};
 use super::kernels::float_matrix::FloatMatrix;
 use super::kernels::with_numbers;
@@ -36,9 +34,7 @@ use super::{JukeboxError, PriorConfig, Weights};
 /// Weights of a prior.
 pub struct Prior {
     config: PriorConfig,
-    embeddings: Embeddings,
-    encoder: Option<LyricEncoder>,
-    conditioner: Option<Conditioner>,
+    teller: Teller,
     transformer: Transformer,
     x_emb: Option<Tensor>, // [symbols, w], unless the head is the same table
     head: FloatMatrix,     // w to symbols
@@ -75,7 +71,7 @@ impl Prior {
         if let Some(problem) = config.problem() {
             return Err(JukeboxError::Config(problem));
         }
-        let (prior, vb) = (weights.pp("prior"), &weights.tensors);
+        let prior = weights.pp("prior");
         let (n_symbols, w) = (config.n_symbols(), config.width);
         let table = |name| prior.tensors.get((n_symbols, w), name)?.contiguous();
         let (x_emb, head) = match config.merged_decoder {
@@ -88,9 +84,7 @@ impl Prior {
             head: with_numbers(&head, |head| FloatMatrix::from_rows(head, w))?,
             reference_head: with_reference.then_some(head),
             transformer: Transformer::load(config.stack(), &prior, with_reference)?,
-            embeddings: Embeddings::load(config, vb.clone())?,
-            encoder: LyricEncoder::load(config, weights)?,
-            conditioner: Conditioner::load(config, vb.clone())?,
+            teller: Teller::load(config, weights)?,
         })
     }
 
@@ -98,20 +92,43 @@ impl Prior {
         &self.config
     }
 
-    /// Memory for what a window remembers at most: keys and values of every layer, in bytes.
+    /// Memory of a window while it is written: keys and values of every layer, as far as it looks at them
+    /// again, and what each token is told, in bytes.
     pub fn window_bytes(&self) -> usize {
-        let shape = self.transformer.shape();
-        2 * size_of::<f32>() * shape.depth * shape.n_positions * shape.attn_width()
+        let n_remembered = 2 * self.transformer.n_slots() * self.transformer.shape().attn_width();
+        size_of::<f32>() * (n_remembered + self.config.n_ctx * self.config.width)
     }
 
     /// What reads the lyrics, where that is a network of its own.
     pub fn lyric_encoder(&self) -> Option<&LyricEncoder> {
-        self.encoder.as_ref()
+        self.teller.encoder.as_ref()
     }
 
     /// The limit that these labels break, if one is.
     pub fn check_labels(&self, row: &LabelRow) -> Result<(), JukeboxError> {
-        self.config.labels.as_ref().map_or(Ok(()), |labels| row.check(labels))
+        self.teller.check_labels(row)
+    }
+
+    /// Labels and lyrics as embeddings, one row of the batch each.
+    ///
+    /// A model without labels looks only at how many rows there are.
+    pub fn condition(&self, rows: &[LabelRow]) -> Result<Conditioning, JukeboxError> {
+        self.teller.condition(rows, &[])
+    }
+
+    /// The same for an upsampler: `upper` are the codes of the level above that belong to each
+    /// window, and nothing for a prior of the top level.
+    pub fn condition_on(
+        &self,
+        rows: &[LabelRow],
+        upper: &[Vec<u32>],
+    ) -> Result<Conditioning, JukeboxError> {
+        self.teller.condition(rows, upper)
+    }
+
+    /// Codes of the level above that belong to a window; none for a prior of the top level.
+    pub fn n_upper(&self) -> Option<usize> {
+        self.teller.n_upper()
     }
 
     /// Names the first token that the codebook does not have.
@@ -185,7 +202,14 @@ impl Prior {
     }
 }
 
-fn check_below(what: &'static str, ids: &[u32], n: usize) -> Result<(), JukeboxError> {
+/// What tells its windows about their song.
+impl AsRef<Teller> for Prior {
+    fn as_ref(&self) -> &Teller {
+        &self.teller
+    }
+}
+
+pub(super) fn check_below(what: &'static str, ids: &[u32], n: usize) -> Result<(), JukeboxError> {
     match ids.iter().find(|id| n <= **id as usize) {
         None => Ok(()),
         Some(id) => Err(JukeboxError::range(what, id, format!("0 to {}", n as i64 - 1))),

@@ -5,7 +5,8 @@ use candle_nn::{VarBuilder, VarMap};
 
 use super::*;
 use crate::jukebox::{
-    AlignmentConfig, ConditionerConfig, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
+    AlignmentConfig, ConditionerConfig, Dice, EncoderConfig, LabelConfig, LyricsConfig, LyricsKind,
+    TokenRng,
 };
 
 /// 24 tokens in blocks of 4, twelve codes, labelled.
@@ -111,20 +112,42 @@ pub fn rows(config: &PriorConfig, n: usize) -> Vec<LabelRow> {
 
 /// Everything that rows which differ from each other are told.
 pub fn conditioning(prior: &Prior, n: usize) -> Conditioning {
-    let upper = |row: usize| (0..6).map(|i| (i * 5 + row) as u32 % 9).collect();
-    let upper: Vec<_> = prior.n_upper().map_or(vec![], |_| (0..n).map(upper).collect());
+    let upper = |row: usize, n: usize| (0..n).map(|i| (i * 5 + row) as u32 % 9).collect();
+    let upper: Vec<_> =
+        prior.n_upper().map_or(vec![], |n_upper| (0..n).map(|row| upper(row, n_upper)).collect());
     prior.condition_on(&rows(prior.config(), n), &upper).unwrap()
 }
 
-/// Random weights, strong enough that every layer is felt in the logits.
+/// Weights of noise, always the same, and strong enough that every layer is felt in the logits.
 pub fn random_prior(config: &PriorConfig) -> Prior {
+    prior_of_strength(config, |_| [0.0, 0.3])
+}
+
+/// The same before they are loaded.
+pub fn random_tensors(config: &PriorConfig) -> VarBuilder<'static> {
+    tensors_of_strength(config, |_| [0.0, 0.3])
+}
+
+/// The same with a mean and a spread of its own for the weights of each name.
+pub fn prior_of_strength(config: &PriorConfig, strength: impl Fn(&str) -> [f32; 2]) -> Prior {
+    Prior::load_with_reference(config, tensors_of_strength(config, strength)).unwrap()
+}
+
+fn tensors_of_strength(
+    config: &PriorConfig,
+    strength: impl Fn(&str) -> [f32; 2],
+) -> VarBuilder<'static> {
     let map = VarMap::new();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
     Prior::load(config, vb.clone()).unwrap();
-    for var in map.all_vars() {
-        var.set(&(var.randn_like(0.0, 1.0).unwrap() * 0.3).unwrap()).unwrap();
+    for (name, var) in map.data().lock().unwrap().iter() {
+        let seed = name.bytes().fold(0u64, |seed, byte| seed.wrapping_mul(31) + u64::from(byte));
+        let (mut dice, [mean, spread]) = (TokenRng::new(seed), strength(name));
+        let uniform = |_| mean + (dice.next_uniform() as f32 * 2.0 - 1.0) * 3f32.sqrt() * spread;
+        let numbers: Vec<f32> = (0..var.elem_count()).map(uniform).collect();
+        var.set(&Tensor::from_vec(numbers, var.shape(), &Device::Cpu).unwrap()).unwrap();
     }
-    Prior::load_with_reference(config, vb).unwrap()
+    vb
 }
 
 fn difference(a: &Tensor, b: &Tensor) -> f32 {
@@ -252,6 +275,17 @@ fn the_reference_is_there_only_for_who_asked_for_it() {
     let error = prior.start_reference(cond).err().unwrap().to_string();
 
     assert!(error.contains("without the reference"), "{error}");
+}
+
+#[test]
+fn a_window_takes_the_memory_that_its_attention_looks_at_again() {
+    let of_order = |attn_order| {
+        let config = PriorConfig { attn_order, depth: 3, ..tiny() };
+        random_prior(&config).window_bytes() / size_of::<f32>() - 24 * 20 // what tokens are told
+    };
+
+    assert_eq!(of_order(0), 3 * 2 * 24 * 10); // 24 positions, keys and values of 10 numbers
+    assert_eq!(of_order(2), (4 + 24 + 2 * 4) * 2 * 10); // a block, columns, and two blocks of 4
 }
 
 #[test]

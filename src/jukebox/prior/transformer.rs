@@ -6,12 +6,13 @@ use super::attention::Attention;
 use super::layer::Layer;
 use crate::jukebox::JukeboxError;
 use crate::jukebox::config::StackShape;
-use crate::jukebox::kernels::{self, PackedStack, StepBackend};
+use crate::jukebox::kernels::{self, PackedStack, Slots, StepBackend};
 use crate::jukebox::weights::Weights;
 
 /// Layers, and the rows of positions. Symbols and the head belong to whoever has them.
 pub struct Transformer {
     shape: StackShape,
+    n_slots: usize,      // of all layers
     pub pos_emb: Tensor, // [positions, w]
     packed: PackedStack,
     reference: Option<Vec<Layer>>,
@@ -36,9 +37,11 @@ impl Transformer {
                 Some(attentions.map(layer).collect::<TensorResult<_>>()?)
             }
         };
+        let slots = |attention| Slots::new(&shape, attention).capacity();
+        let n_slots = Attention::of_layers(&shape)?.into_iter().map(slots).sum();
         let size = (shape.n_positions, shape.width);
         let pos_emb = weights.tensors.get(size, "pos_emb.pos_emb")?.contiguous()?;
-        Ok(Self { pos_emb, packed, reference, shape })
+        Ok(Self { pos_emb, packed, reference, n_slots, shape })
     }
 
     /// `b` sequences from their start; `states` of lyrics are `[b, n, w]`.
@@ -58,6 +61,11 @@ impl Transformer {
     pub fn reference(&self) -> Result<&[Layer], JukeboxError> {
         let missing = || JukeboxError::Config("loaded without the reference layers".into());
         self.reference.as_deref().ok_or_else(missing)
+    }
+
+    /// Keys, and as many values, that the layers remember of one sequence, `[n_slots, s]` together.
+    pub fn n_slots(&self) -> usize {
+        self.n_slots
     }
 
     pub fn shape(&self) -> &StackShape {

@@ -75,7 +75,7 @@ impl Prior {
             Ok(())
         })?;
         let music = bits.iter_mut().map(|bits| bits.split_off(cond.n_before())).collect();
-        let lyrics = match (&self.encoder, &cond.lyric_states) {
+        let lyrics = match (self.lyric_encoder(), &cond.lyric_states) {
             (Some(encoder), Some(states)) => {
                 let logits = encoder.logits(states)?.to_vec3::<f32>()?;
                 let row = |(logits, lyrics): (&Vec<Vec<f32>>, &Vec<u32>)| {

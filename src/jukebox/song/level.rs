@@ -6,10 +6,10 @@ use super::told::{Song, Told};
 use super::windows::{Plan, Window};
 use crate::jukebox::JukeboxError;
 use crate::jukebox::prior::{Decoder, Prior};
-use crate::jukebox::sample::{Dice, SamplerSettings, TokenRng, choose};
+use crate::jukebox::sample::{Chooser, Dice, SamplerSettings, TokenRng};
 
 /// Tokens of a prefill that are taken in one call.
-const PREFILL_CHUNK: usize = 96;
+pub(super) const PREFILL_CHUNK: usize = 96;
 
 /// What one call of [`LevelSampler::advance`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +54,11 @@ impl<D> LevelState<D> {
 pub struct LevelSampler<'m, D = TokenRng> {
     prior: &'m Prior,
     song: Song,
-    settings: SamplerSettings,
+    chooser: Chooser,
     takes: Vec<Take<D>>,
     windows: std::vec::IntoIter<Window>,
     writing: Option<Writing<'m>>,
+    symbols: Vec<u32>, // room for one of each take
 }
 
 /// One take on its way.
@@ -102,7 +103,7 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         settings: SamplerSettings,
         states: Vec<LevelState<D>>,
     ) -> Result<Self, JukeboxError> {
-        settings.check()?;
+        let chooser = Chooser::new(settings)?;
         let Some(LevelState { n_prime, n_windows, .. }) = states.first() else {
             return Err(JukeboxError::range("the number of takes", 0, "at least 1"));
         };
@@ -129,11 +130,16 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
             dice: state.dice.clone(),
             finished: state,
         };
-        let (takes, windows) = (states.into_iter().map(take).collect(), windows.into_iter());
-        Ok(Self { prior, song, settings, takes, windows, writing: None })
+        let takes: Vec<_> = states.into_iter().map(take).collect();
+        let (windows, symbols) = (windows.into_iter(), Vec::with_capacity(takes.len()));
+        Ok(Self { prior, song, chooser, takes, windows, writing: None, symbols })
     }
 
     /// A bounded piece of work: opening a window, a chunk of known tokens, or one new token of each take.
+    /// A new token allocates nothing, unless it is the first or the last of its window.
+    ///
+    /// # Errors
+    /// When the model's numbers cannot be sampled from.
     pub fn advance(&mut self) -> Result<Advance, JukeboxError> {
         let Some(Writing { window, decoder, n_common, .. }) = &mut self.writing else {
             return self.open_window();
@@ -156,21 +162,62 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
                 .prefill(&takes.map(|take| take.codes[first..last].to_vec()).collect::<Vec<_>>())?;
             return Ok(Advance::Prefilled { n_done: n_lyrics + last - window.start, n_total });
         }
-        let logits = decoder.logits()?;
-        let mut symbols = Vec::with_capacity(self.takes.len());
-        for (take, logits) in
-            self.takes.iter_mut().zip(logits.chunks_exact(self.prior.config().n_symbols()))
-        {
-            symbols.push(choose(logits, &self.settings, take.dice.next_uniform())?);
+        let logits = decoder.logits()?.chunks_exact(self.prior.config().n_symbols());
+        self.symbols.clear();
+        for (take, logits) in self.takes.iter_mut().zip(logits) {
+            self.symbols.push(self.chooser.choose(logits, take.dice.next_uniform())?);
         }
-        decoder.push(&symbols)?;
-        for (take, symbol) in self.takes.iter_mut().zip(symbols) {
-            take.codes.push(self.prior.config().code_of(symbol));
+        decoder.push(&self.symbols)?;
+        for (take, symbol) in self.takes.iter_mut().zip(&self.symbols) {
+            take.codes.push(self.prior.config().code_of(*symbol));
         }
         if window.n_tokens <= n_old + 1 {
             self.finish_window();
         }
         Ok(Advance::Token(self.takes[0].codes[self.takes[0].codes.len() - 1]))
+    }
+
+    /// Takes in some more of the first `n_codes` tokens, which are known, before the rest of the prime is;
+    /// true once there is nothing left to do.
+    ///
+    /// # Errors
+    /// As [`Self::advance`].
+    pub fn take_in(&mut self, n_codes: usize) -> Result<bool, JukeboxError> {
+        let Some(Writing { window, decoder, .. }) = &mut self.writing else {
+            return Ok(self.open_window()? == Advance::Finished);
+        };
+        if 0 < decoder.n_lyrics_left() {
+            decoder.prefill_lyrics(PREFILL_CHUNK)?;
+            return Ok(false);
+        }
+        let first = window.start + decoder.n_tokens();
+        let last = n_codes.min(self.takes[0].finished.codes.len()).min(first + PREFILL_CHUNK);
+        if last <= first {
+            return Ok(true);
+        }
+        let takes = self.takes.iter().take(decoder.n_rows());
+        decoder.prefill(&takes.map(|take| take.codes[first..last].to_vec()).collect::<Vec<_>>())?;
+        Ok(false)
+    }
+
+    /// Puts `codes` in the place of those from token `first` on of the prime, in every take: the end of a
+    /// prime need not be known while its beginning is taken in.
+    ///
+    /// # Errors
+    /// When one of these was taken in already, or is none of the prime.
+    pub fn correct(&mut self, first: usize, codes: &[u32]) -> Result<(), JukeboxError> {
+        self.prior.check_codes(codes)?;
+        let n_taken = self.writing.as_ref().map_or(0, |w| w.window.start + w.decoder.n_tokens());
+        let (end, n_prime) = (first + codes.len(), self.takes[0].finished.codes.len());
+        if first < n_taken || n_prime < end {
+            let (what, allowed) = ("the codes to correct", format!("within {n_taken}..{n_prime}"));
+            return Err(JukeboxError::range(what, format!("{first}..{end}"), allowed));
+        }
+        for take in &mut self.takes {
+            take.codes[first..end].copy_from_slice(codes);
+            take.finished.codes[first..end].copy_from_slice(codes);
+        }
+        Ok(())
     }
 
     /// The prime and everything new so far, of the first take.
@@ -207,6 +254,9 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         let first = &self.takes[0].codes[window.start..];
         let is_common = self.takes.iter().all(|take| &take.codes[window.start..] == first);
         let n_common = if is_common { first.len() } else { 0 };
+        for Take { codes, .. } in &mut self.takes {
+            codes.reserve(window.start + window.n_tokens - codes.len());
+        }
         self.writing = Some(Writing { window, told, decoder, n_common });
         Ok(Advance::Opened(window))
     }

@@ -1,7 +1,7 @@
 //! What a level is told about its song, window by window (SPEC §4.2).
 
 use super::lyrics::LyricWindow;
-use crate::jukebox::prior::{Conditioning, LabelRow, Prior};
+use crate::jukebox::prior::{Conditioning, LabelRow, Teller};
 use crate::jukebox::{JukeboxError, PriorConfig};
 
 /// Everything about a song that does not change from window to window.
@@ -32,7 +32,8 @@ impl Song {
     /// # Errors
     /// When the window breaks a limit of the labels, or its codes of the level above are not all
     /// there.
-    pub fn told(&self, prior: &Prior, start: usize) -> Result<Told, JukeboxError> {
+    pub fn told(&self, prior: &impl AsRef<Teller>, start: usize) -> Result<Told, JukeboxError> {
+        let prior = prior.as_ref();
         let labels = window_labels(prior.config(), &self.labels, start);
         prior.check_labels(&labels)?;
         let LabelRow { offset, sample_length, total_length, .. } = labels;
@@ -73,9 +74,10 @@ impl Song {
 
 impl Told {
     /// As the prior takes it.
-    pub fn condition(&self, prior: &Prior) -> Result<Conditioning, JukeboxError> {
+    pub fn condition(&self, prior: &impl AsRef<Teller>) -> Result<Conditioning, JukeboxError> {
+        let prior = prior.as_ref();
         let upper = prior.n_upper().map(|_| self.upper.clone());
-        prior.condition_on(std::slice::from_ref(&self.labels), upper.as_slice())
+        prior.condition(std::slice::from_ref(&self.labels), upper.as_slice())
     }
 }
 

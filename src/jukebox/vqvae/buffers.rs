@@ -4,7 +4,7 @@
 //! much time as filling them.
 
 /// Longest buffer that is kept, in floats; what is rarely needed is given back.
-const MAX_KEPT: usize = 1 << 22;
+const MAX_KEPT: usize = 1 << 24;
 
 /// Buffers that were used before.
 #[derive(Default)]
@@ -34,7 +34,7 @@ impl Buffers {
 }
 
 /// More than a coder holds at a time.
-const MAX_SPARE: usize = 6;
+const MAX_SPARE: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -141,6 +141,30 @@ pub fn decoder_reach_tokens(config: &VqvaeConfig, level: usize) -> Result<usize,
     Ok((-first).max(last) as usize)
 }
 
+/// Tokens before and after a token that its code depends on.
+///
+/// Walks the encoder backwards with the first and last step that still matter.
+pub fn encoder_reach_tokens(
+    config: &VqvaeConfig,
+    level: usize,
+) -> Result<(usize, usize), JukeboxError> {
+    let stack_reach: usize = encoder_dilations(config, level)?.iter().sum();
+    let stack_reach = stack_reach as i64;
+    let (mut first, mut last) = (0, 0); // the token itself
+    for b in (0..=level).rev() {
+        let stride = config.strides_t[b] as i64;
+        first -= 1; // the output convolution
+        last += 1;
+        for _ in 0..config.downs_t[b] {
+            // step `i` of a strided convolution sees `2 * stride` frames from `i * stride - stride / 2`
+            first = (first - stack_reach) * stride - stride / 2;
+            last = (last + stack_reach) * stride - stride / 2 + 2 * stride - 1;
+        }
+    }
+    let hop = config.hop(level) as i64;
+    Ok(((-first.div_euclid(hop)) as usize, last.div_euclid(hop) as usize))
+}
+
 /// Channels of the blocks of `level`, and inside its residual blocks.
 fn widths(config: &VqvaeConfig, level: usize) -> (usize, usize) {
     let width = config.width * config.multipliers[level];

@@ -12,62 +12,31 @@ use crate::jukebox::kernels::dense::{Finish, Reading};
 use crate::jukebox::kernels::float_matrix::FloatMatrix;
 use crate::jukebox::kernels::with_numbers;
 
-/// Convolution that keeps its length: kernel 1 or 3, zeros beyond the edges.
+/// Convolution that keeps its length: kernel 3, zeros beyond the edges.
 pub struct Conv {
-    matrix: FloatMatrix, // [k * c_in, c_out]
+    matrix: FloatMatrix, // [3 * c_in, c_out]
     c_in: usize,
     c_out: usize,
-    n_taps: usize,
     dilation: usize,
 }
 
 impl Conv {
-    /// Kernel 3 with `dilation` steps between its taps.
+    /// `dilation` steps between its taps.
     pub fn wide(c_in: usize, c_out: usize, dilation: usize, vb: VarBuilder) -> Result<Self> {
-        Self::load(c_in, c_out, 3, dilation, 1.0, vb)
+        Ok(Self { matrix: taps(c_in, c_out, 3, 1.0, vb)?, c_in, c_out, dilation })
     }
 
-    /// Kernel 1: the same product at every step, times `scale`.
-    pub fn pointwise(c_in: usize, c_out: usize, scale: f64, vb: VarBuilder) -> Result<Self> {
-        Self::load(c_in, c_out, 1, 1, scale, vb)
-    }
-
-    fn load(
-        c_in: usize,
-        c_out: usize,
-        k: usize,
-        dilation: usize,
-        scale: f64,
-        vb: VarBuilder,
-    ) -> Result<Self> {
-        let scale = scale as f32;
-        let bias: Vec<f32> = vb.get(c_out, "bias")?.to_vec1()?;
-        let bias: Vec<f32> = bias.into_iter().map(|bias| bias * scale).collect();
-        let weight = vb.get((c_out, c_in, k), "weight")?;
-        let matrix = packed(&weight, k * c_in, &bias, |weight, i, o| {
-            weight[(o * c_in + i % c_in) * k + i / c_in] * scale
-        })?;
-        Ok(Self { matrix, c_in, c_out, n_taps: k, dilation })
-    }
-
-    /// Steps seen on either side.
-    pub fn reach(&self) -> usize {
-        self.n_taps / 2 * self.dilation
-    }
-
-    /// `y[i] = bias + Σ_j w[j] · x[i + j · dilation]`, where `x` is [`reach`] steps longer on
-    /// either side than `y`.
-    ///
-    /// [`reach`]: Conv::reach
-    pub fn run(&self, x: &[f32], finish: Finish, y: &mut [f32]) {
+    /// `y[i] = bias + Σ_j w[j] · x[i + j · dilation]`, where `x` is `dilation` steps longer on either side
+    /// than `y`.
+    fn run(&self, x: &[f32], finish: Finish, y: &mut [f32]) {
         let tap_stride = self.dilation * self.c_in;
-        let reading = Reading { row_stride: self.c_in, tap_stride, n_taps: self.n_taps };
+        let reading = Reading { row_stride: self.c_in, tap_stride, n_taps: 3 };
         self.matrix.multiply_rows(x, reading, finish, y);
     }
 
     /// `[t, c_in]` to `[t, c_out]`, with zeros beyond the edges.
     pub fn forward(&self, x: &[f32], buffers: &mut Buffers) -> Vec<f32> {
-        let (c_in, reach) = (self.c_in, self.reach());
+        let (c_in, reach) = (self.c_in, self.dilation);
         let n_steps = x.len() / c_in;
         let mut y = buffers.take(n_steps * self.c_out);
         if n_steps <= 2 * reach {
@@ -94,27 +63,40 @@ pub struct DownConv {
 
 impl DownConv {
     pub fn load(c_in: usize, c_out: usize, stride: usize, vb: VarBuilder) -> Result<Self> {
-        let k = 2 * stride;
-        let bias = vb.get(c_out, "bias")?.to_vec1::<f32>()?;
-        let weight = vb.get((c_out, c_in, k), "weight")?;
-        let matrix = packed(&weight, k * c_in, &bias, |weight, i, o| {
-            weight[(o * c_in + i % c_in) * k + i / c_in]
-        })?;
-        Ok(Self { matrix, c_in, c_out, stride })
+        Ok(Self { matrix: taps(c_in, c_out, 2 * stride, 1.0, vb)?, c_in, c_out, stride })
     }
 
     /// `[f, c_in]` to `[f / stride, c_out]`; a remainder is seen only by the last step.
     pub fn forward(&self, x: &[f32], buffers: &mut Buffers) -> Vec<f32> {
-        let n_frames = x.len() / self.c_in;
+        let (n_frames, half) = (x.len() / self.c_in, self.stride / 2);
         let n_steps = n_frames / self.stride;
-        let n_seen = n_frames.min(n_steps * self.stride + self.stride / 2);
-        let n_right = (n_steps + 1) * self.stride - self.stride / 2 - n_seen;
-        let x = padded(&x[..n_seen * self.c_in], self.c_in, self.stride / 2, n_right);
         let mut y = buffers.take(n_steps * self.c_out);
-        let row_stride = self.stride * self.c_in;
-        let reading = Reading { row_stride, tap_stride: 0, n_taps: 1 };
-        self.matrix.multiply_rows(&x, reading, Finish::Write, &mut y);
+        // step `i` sees the frames from `i * stride - half` on; of the first and the last some are beyond
+        let n_last = 2 * self.stride - half; // frames that the last step could see
+        let n_inside = n_steps.saturating_sub(2);
+        if 0 < n_inside {
+            let inside = &mut y[self.c_out..(1 + n_inside) * self.c_out];
+            self.run(&x[(self.stride - half) * self.c_in..], inside);
+        }
+        if 0 < n_steps {
+            let n_seen = n_frames.min(2 * self.stride - half);
+            let first = padded(&x[..n_seen * self.c_in], self.c_in, half, n_last - n_seen);
+            self.run(&first, &mut y[..self.c_out]);
+        }
+        if 1 < n_steps {
+            let start = (n_steps - 1) * self.stride - half;
+            let n_seen = (n_frames - start).min(2 * self.stride);
+            let seen = &x[start * self.c_in..(start + n_seen) * self.c_in];
+            let last = padded(seen, self.c_in, 0, 2 * self.stride - n_seen);
+            self.run(&last, &mut y[(n_steps - 1) * self.c_out..]);
+        }
         y
+    }
+
+    /// Steps that see nothing beyond the edges.
+    fn run(&self, x: &[f32], y: &mut [f32]) {
+        let reading = Reading { row_stride: self.stride * self.c_in, tap_stride: 0, n_taps: 1 };
+        self.matrix.multiply_rows(x, reading, Finish::Write, y);
     }
 }
 
@@ -167,6 +149,23 @@ impl UpConv {
         let reading = Reading { row_stride: self.c_in, tap_stride: 0, n_taps: 1 };
         self.matrix.multiply_rows(x, reading, Finish::Write, groups);
     }
+}
+
+/// The weights of `k` taps, each times `scale`, as a product with what they see side by side:
+/// `[k * c_in, c_out]`.
+pub fn taps(
+    c_in: usize,
+    c_out: usize,
+    k: usize,
+    scale: f64,
+    vb: VarBuilder,
+) -> Result<FloatMatrix> {
+    let scale = scale as f32;
+    let bias: Vec<f32> = vb.get(c_out, "bias")?.to_vec1()?;
+    let bias: Vec<f32> = bias.into_iter().map(|bias| bias * scale).collect();
+    packed(&vb.get((c_out, c_in, k), "weight")?, k * c_in, &bias, |weight, i, o| {
+        weight[(o * c_in + i % c_in) * k + i / c_in] * scale
+    })
 }
 
 /// `[t, c]` with steps of zeros around it.

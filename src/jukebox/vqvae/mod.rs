@@ -42,7 +42,10 @@ struct LevelNet {
     encoder: Encoder,
     decoder: Decoder,
     codebook: Codebook,
-    reach_tokens: usize,
+    /// Tokens on either side that the frames of a token depend on.
+    decoder_reach: usize,
+    /// Tokens before and after that the code of a token depends on.
+    encoder_reach: (usize, usize),
 }
 
 impl Vqvae {
@@ -69,7 +72,8 @@ impl Vqvae {
                 encoder: Encoder::load(config, level, vb.pp("encoders").pp(level))?,
                 decoder: Decoder::load(config, level, vb.pp("decoders").pp(level))?,
                 codebook: Codebook::new(vectors.flatten_all()?.to_vec1()?, config.emb_width),
-                reach_tokens: coder::decoder_reach_tokens(config, level)?,
+                decoder_reach: coder::decoder_reach_tokens(config, level)?,
+                encoder_reach: coder::encoder_reach_tokens(config, level)?,
             });
         }
         let levels_present = levels_present.to_vec();
@@ -86,7 +90,12 @@ impl Vqvae {
 
     /// Tokens on either side that the frames of a token depend on.
     pub fn decoder_reach_tokens(&self, level: usize) -> Result<usize, JukeboxError> {
-        Ok(self.level(level)?.reach_tokens)
+        Ok(self.level(level)?.decoder_reach)
+    }
+
+    /// Tokens before and after that the code of a token depends on.
+    pub fn encoder_reach_tokens(&self, level: usize) -> Result<(usize, usize), JukeboxError> {
+        Ok(self.level(level)?.encoder_reach)
     }
 
     /// Code vectors before they are rounded to the codebook: `[b, 1, f]` to `[b, c, t]`.
@@ -114,6 +123,33 @@ impl Vqvae {
     pub fn encode(&self, audio: &[f32], level: usize) -> Result<Vec<u32>, JukeboxError> {
         let net = self.level(level)?;
         net.codebook.nearest(&self.encode_vectors(net, audio, level))
+    }
+
+    /// Codes of the tokens `span` as [`Vqvae::encode`] would give them, from no more of the other audio
+    /// than these codes depend on.
+    ///
+    /// # Errors
+    /// When the audio has no such tokens.
+    pub fn encode_span(
+        &self,
+        audio: &[f32],
+        span: Range<usize>,
+        level: usize,
+    ) -> Result<Vec<u32>, JukeboxError> {
+        let net = self.level(level)?;
+        let hop = self.config.hop(level);
+        let n_tokens = audio.len() / hop;
+        if span.start > span.end || n_tokens < span.end {
+            let allowed = format!("ranges within 0..{n_tokens}");
+            return Err(out_of_range("the span to encode", format!("{span:?}"), allowed));
+        }
+        let (before, after) = net.encoder_reach;
+        let first = span.start.saturating_sub(before);
+        let end = audio.len().min((span.end + after) * hop);
+        let vectors = self.encode_vectors(net, &audio[first * hop..end], level); // [t, c]
+        let c = self.config.emb_width;
+        let (start, end) = ((span.start - first) * c, (span.end - first) * c);
+        net.codebook.nearest(vectors.get(start..end).unwrap_or_default())
     }
 
     fn encode_vectors(&self, net: &LevelNet, audio: &[f32], level: usize) -> Vec<f32> {
@@ -151,8 +187,8 @@ impl Vqvae {
         if span.is_empty() {
             return Ok(Vec::new());
         }
-        let context = span.start.saturating_sub(net.reach_tokens)
-            ..codes.len().min(span.end + net.reach_tokens);
+        let context = span.start.saturating_sub(net.decoder_reach)
+            ..codes.len().min(span.end + net.decoder_reach);
         let hop = self.config.hop(level);
         let frames = self.decode_at_once(net, &codes[context.clone()])?;
         Ok(frames[(span.start - context.start) * hop..(span.end - context.start) * hop].to_vec())
@@ -179,115 +215,4 @@ fn out_of_range(what: &'static str, value: impl ToString, allowed: String) -> Ju
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use candle_core::DType;
-    use candle_nn::VarMap;
-
-    /// Two levels with hops of 4 and 16.
-    pub fn tiny() -> VqvaeConfig {
-        VqvaeConfig {
-            levels: 2,
-            downs_t: vec![1, 2],
-            strides_t: vec![4, 2],
-            emb_width: 6,
-            l_bins: 24,
-            width: 8,
-            depth: 2,
-            m_conv: 1.0,
-            multipliers: vec![2, 1],
-            dilation_growth_rate: 3,
-            dilation_cycle: None,
-            reverse_decoder_dilation: true,
-        }
-    }
-
-    /// Random weights, strong enough that every layer is felt in the output.
-    pub fn random_vqvae(config: &VqvaeConfig) -> Vqvae {
-        let map = VarMap::new();
-        let levels: Vec<usize> = (0..config.levels).collect();
-        let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-        Vqvae::load(config, &levels, vb.clone()).unwrap();
-        for var in map.all_vars() {
-            let fan_in = var.elem_count() / var.dim(0).unwrap();
-            let spread = 1.0 / (fan_in as f64).sqrt();
-            var.set(&(var.randn_like(0.0, 1.0).unwrap() * spread).unwrap()).unwrap();
-        }
-        Vqvae::load(config, &levels, vb).unwrap()
-    }
-
-    fn codes(config: &VqvaeConfig, n_tokens: usize) -> Vec<u32> {
-        (0..n_tokens).map(|i| (i * i % 23 % config.l_bins) as u32).collect()
-    }
-
-    #[test]
-    fn a_span_sounds_as_it_does_in_the_whole() {
-        for config in [tiny(), VqvaeConfig { dilation_cycle: Some(1), depth: 3, ..tiny() }] {
-            let vqvae = random_vqvae(&config);
-            for level in 0..2 {
-                let codes = codes(&config, 160);
-                let hop = config.hop(level);
-                let whole = vqvae.decode(&codes, level).unwrap();
-
-                for span in [0..160, 0..1, 70..71, 50..83, 140..160] {
-                    let part = vqvae.decode_span(&codes, span.clone(), level).unwrap();
-
-                    let want = &whole[span.start * hop..span.end * hop];
-                    assert_eq!(part.len(), want.len());
-                    let worst = part.iter().zip(want).map(|(a, b)| (a - b).abs());
-                    assert!(worst.fold(0.0, f32::max) <= 1e-5, "level {level}, tokens {span:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_reach_is_no_longer_than_it_has_to_be() {
-        let config = tiny();
-        let vqvae = random_vqvae(&config);
-        for level in 0..2 {
-            let reach = vqvae.decoder_reach_tokens(level).unwrap();
-            let mut codes = codes(&config, 2 * reach + 1);
-            let hop = config.hop(level);
-            let middle = reach * hop..(reach + 1) * hop;
-            let before = vqvae.decode(&codes, level).unwrap();
-
-            let n_codes = codes.len();
-            codes[0] = (codes[0] + 1) % 24;
-            codes[n_codes - 1] = (codes[n_codes - 1] + 1) % 24;
-            let after = vqvae.decode(&codes, level).unwrap();
-
-            assert_ne!(before[middle.clone()], after[middle], "level {level}");
-        }
-    }
-
-    #[test]
-    fn a_remainder_of_audio_has_no_code_of_its_own() {
-        let vqvae = random_vqvae(&tiny());
-
-        assert_eq!(vqvae.encode(&[0.1; 16 * 5 + 15], 1).unwrap().len(), 5);
-        assert!(vqvae.encode(&[0.1; 15], 1).unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_single_code_has_a_sound() {
-        let vqvae = random_vqvae(&tiny());
-
-        assert_eq!([0, 1].map(|level| vqvae.decode(&[5], level).unwrap().len()), [4, 16]);
-    }
-
-    #[test]
-    fn codes_levels_and_spans_that_do_not_exist_are_named() {
-        let vqvae = random_vqvae(&tiny());
-
-        let code = vqvae.decode(&[3, 24], 1).unwrap_err().to_string();
-        let level = vqvae.encode(&[0.0; 64], 2).unwrap_err().to_string();
-        let span = vqvae.decode_span(&[1, 2], 1..3, 1).unwrap_err().to_string();
-        let sound = vqvae.encode(&[f32::NAN; 64], 0).unwrap_err();
-
-        assert_eq!(code, "a code is 24, but this model takes 0 to 23");
-        assert_eq!(level, "level is 2, but this model takes levels [0, 1]");
-        assert!(span.contains("1..3") && span.contains("0..2"), "{span}");
-        assert!(matches!(sound, JukeboxError::NotFinite(_)));
-    }
-}
+pub(crate) mod tests;

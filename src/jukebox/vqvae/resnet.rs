@@ -1,11 +1,16 @@
 //! Stacks of dilated residual blocks, the body of every encoder and decoder.
 
+use std::ops::Range;
+
 use candle_core::Result as TensorResult;
 use candle_nn::VarBuilder;
 
 use super::buffers::Buffers;
-use super::conv::Conv;
+use super::conv::taps;
+use crate::jukebox::crew::{self, Parted};
 use crate::jukebox::kernels::dense::Finish;
+use crate::jukebox::kernels::float_matrix::FloatMatrix;
+use crate::jukebox::kernels::relu;
 use crate::jukebox::{JukeboxError, VqvaeConfig};
 
 /// Widest dilation a configuration may ask for, in steps.
@@ -35,17 +40,28 @@ impl ResStack {
 
     /// Keeps the shape `[t, c]`.
     pub fn forward(&self, mut x: Vec<f32>, buffers: &mut Buffers) -> Vec<f32> {
+        let mut y = buffers.take(x.len());
         for block in &self.blocks {
-            block.add_to(&mut x, buffers);
+            block.run(&x, &mut y, buffers);
+            std::mem::swap(&mut x, &mut y);
         }
+        buffers.give(y);
         x
     }
 }
 
+/// Steps that go through a block together: they and its weights stay in the nearest caches.
+const CHUNK_STEPS: usize = 24;
+/// Weights beyond these bytes would be read again for each chunk.
+const MAX_CHUNKED_BYTES: usize = 1 << 19;
+/// Parts for each thread of the crew.
+const PARTS_PER_THREAD: usize = 4;
+
 /// `x + scale · pointwise(relu(dilated(relu(x))))`, over `[t, c]`; the weights hold the scale.
 struct ResBlock {
-    dilated: Conv,
-    pointwise: Conv,
+    dilated: FloatMatrix,   // [3 * width, hidden]
+    pointwise: FloatMatrix, // [hidden, width]
+    dilation: usize,
     width: usize,
     hidden: usize,
 }
@@ -60,26 +76,58 @@ impl ResBlock {
         vb: VarBuilder,
     ) -> TensorResult<Self> {
         Ok(Self {
-            dilated: Conv::wide(width, hidden, dilation, vb.pp("model.1"))?,
-            pointwise: Conv::pointwise(hidden, width, scale, vb.pp("model.3"))?,
+            dilated: taps(width, hidden, 3, 1.0, vb.pp("model.1"))?,
+            pointwise: taps(hidden, width, 1, scale, vb.pp("model.3"))?,
+            dilation,
             width,
             hidden,
         })
     }
 
-    fn add_to(&self, x: &mut [f32], buffers: &mut Buffers) {
-        let n_beyond = self.dilated.reach() * self.width;
-        let mut padded = buffers.take(x.len() + 2 * n_beyond); // [t + 2 * dilation, c]
-        let (before, rest) = padded.split_at_mut(n_beyond);
-        let (middle, after) = rest.split_at_mut(x.len());
-        before.fill(0.0);
-        middle.iter_mut().zip(&*x).for_each(|(padded, x)| *padded = x.max(0.0));
-        after.fill(0.0);
-        let mut hidden = buffers.take(x.len() / self.width * self.hidden); // [t, hidden]
-        self.dilated.run(&padded, Finish::WriteRelu, &mut hidden);
-        self.pointwise.run(&hidden, Finish::Add, x);
-        buffers.give(padded);
-        buffers.give(hidden);
+    /// Chunk by chunk: what a chunk sees is put side by side once, and nothing in between is written to
+    /// memory.
+    fn run(&self, x: &[f32], y: &mut [f32], buffers: &mut Buffers) {
+        let n_steps = x.len() / self.width;
+        let is_large = MAX_CHUNKED_BYTES < size_of::<f32>() * 3 * self.width * self.hidden;
+        let n_chunk = if is_large { n_steps } else { CHUNK_STEPS };
+        let n_chunks = n_steps.div_ceil(n_chunk.max(1));
+        let n_parts = n_chunks.min(PARTS_PER_THREAD * crew::n_threads());
+        let n_seen = n_chunk * 3 * self.width;
+        let n_room = n_seen + n_chunk * self.hidden;
+        let mut room = buffers.take(n_parts * n_room);
+        let (y, parted) = (Parted::new(y), Parted::new(&mut room));
+        crew::share(n_parts, |part| {
+            // SAFETY: every part has its own room.
+            let room = unsafe { parted.part(part * n_room..(part + 1) * n_room) };
+            let (seen, hidden) = room.split_at_mut(n_seen);
+            for chunk in part * n_chunks / n_parts..(part + 1) * n_chunks / n_parts {
+                let steps = chunk * n_chunk..n_steps.min((chunk + 1) * n_chunk);
+                let seen = &mut seen[..steps.len() * 3 * self.width];
+                let hidden = &mut hidden[..steps.len() * self.hidden];
+                self.look(x, steps.clone(), seen);
+                self.dilated.multiply_rows(seen, self.dilated.reading(), Finish::WriteRelu, hidden);
+                let within = steps.start * self.width..steps.end * self.width;
+                // SAFETY: only this part writes these steps.
+                let y = unsafe { y.part(within.clone()) };
+                y.copy_from_slice(&x[within]);
+                self.pointwise.multiply_rows(hidden, self.pointwise.reading(), Finish::Add, y);
+            }
+        });
+        buffers.give(room);
+    }
+
+    /// What steps see, `[n, 3, width]`: nothing negative, and nothing beyond the edges.
+    fn look(&self, x: &[f32], steps: Range<usize>, seen: &mut [f32]) {
+        let n_steps = x.len() / self.width;
+        let seen = seen.chunks_exact_mut(self.width).enumerate();
+        for (idx, seen) in seen {
+            let (step, tap) = (steps.start + idx / 3, idx % 3);
+            let at = (step + tap * self.dilation).checked_sub(self.dilation);
+            match at.filter(|at| *at < n_steps) {
+                Some(at) => relu(&x[at * self.width..(at + 1) * self.width], seen),
+                None => seen.fill(0.0),
+            }
+        }
     }
 }
 

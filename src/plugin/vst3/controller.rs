@@ -59,7 +59,7 @@ impl IEditControllerTrait for Encore {
             info.unitId = 0;
             info.flags = match param.kind {
                 Kind::Bypass => kCanAutomate | kIsBypass,
-                Kind::Artist | Kind::Genre => kCanAutomate | kIsList,
+                Kind::Artist | Kind::Genre | Kind::Choice(_) => kCanAutomate | kIsList,
                 _ => kCanAutomate,
             } as int32;
             kResultOk

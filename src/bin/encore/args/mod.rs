@@ -6,11 +6,12 @@ mod values;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use encore::jukebox::DeviceChoice;
 use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
 use song::{AlignArgs, ContinueArgs, ScoreArgs, UpsampleArgs};
-use values::{held_as, level, prior_shape, stored_as};
+use values::{device, held_as, level, prior_shape, stored_as};
 
 use crate::bench::shape::PriorShape;
 
@@ -81,9 +82,30 @@ pub struct LoadOption {
     /// Folder of a model pack, or the folder name of an installed one
     #[arg(long, value_name = "P")]
     pub pack: PathBuf,
-    /// How the layers' matrices are held in memory: f32, q8 (a quarter) or q4; what is stored smaller stays so
-    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = held_as)]
-    pub precision: Precision,
+    /// How the layers' matrices are held in memory: f32, f16, bf16, q8 (a quarter) or q4; what is stored smaller
+    /// stays so; left out, f32, or what a device is fastest with
+    #[arg(long, value_name = "TYPE", value_parser = held_as)]
+    precision: Option<Precision>,
+}
+
+impl LoadOption {
+    /// How the kernels are to hold matrices.
+    pub fn precision(&self) -> Precision {
+        self.precision.unwrap_or(Precision::F32)
+    }
+
+    /// In what this device is to compute.
+    pub fn precision_on(&self, device: DeviceChoice) -> Precision {
+        self.precision.unwrap_or(device.best())
+    }
+}
+
+/// Where a command can have codes written on a device.
+#[derive(Args)]
+pub struct DeviceOption {
+    /// Write codes on a device: cuda, cuda:N (for card N), metal, or cpu with the same code
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    pub device: Option<DeviceChoice>,
 }
 
 #[derive(Args)]
@@ -129,6 +151,9 @@ pub struct BenchArgs {
     /// A track (WAV) on which smaller weights are compared with whole ones
     #[arg(long, value_name = "IN.wav")]
     pub quality: Option<PathBuf>,
+    /// Measure decoding on a device too: cuda, cuda:N (for card N), metal, or cpu with the same code
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    pub device: Option<DeviceChoice>,
     /// Threads that keep the machine busy beside the measurement
     #[arg(long, value_name = "N", default_value = "0")]
     pub load: usize,

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use encore::takes::Windows;
 
-use super::LoadOption;
-use super::values::{level, n_takes, seconds, seed, temperature, top_k, top_p, until};
+use super::values::{level, n_takes, seconds, seed, temperature, top_k, top_p, until, windows};
+use super::{DeviceOption, LoadOption};
 
 /// What a model is told about the song.
 #[derive(Args)]
@@ -45,6 +46,8 @@ pub struct ContinueArgs {
     #[command(flatten)]
     pub load: LoadOption,
     #[command(flatten)]
+    pub on: DeviceOption,
+    #[command(flatten)]
     pub told: ToldArgs,
     /// How much of the track's end to listen to; left out, what the pack recommends
     #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
@@ -70,6 +73,10 @@ pub struct ContinueArgs {
     /// How fine the sound becomes: top, middle or bottom; finer takes longer
     #[arg(long, value_name = "LEVEL", default_value = "top", value_parser = until)]
     pub until: Until,
+    /// In which order the windows of finer levels are written: exact, one after another, or parallel, several at
+    /// once and joined afterwards, which takes a fraction of the time
+    #[arg(long, value_name = "WAY", default_value = "exact", value_parser = windows)]
+    pub windows: Windows,
     /// Folder for the takes; it is made if it is not there
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -89,6 +96,8 @@ pub struct UpsampleArgs {
     #[command(flatten)]
     pub load: LoadOption,
     #[command(flatten)]
+    pub on: DeviceOption,
+    #[command(flatten)]
     pub told: ToldArgs,
     /// How fine the sound becomes: middle or bottom
     #[arg(long, value_name = "LEVEL", default_value = "bottom", value_parser = until)]
@@ -96,6 +105,10 @@ pub struct UpsampleArgs {
     /// Where chance starts: the same seed gives the same codes
     #[arg(long, value_name = "K", default_value = "0", value_parser = seed, allow_negative_numbers = true)]
     pub seed: u64,
+    /// In which order the windows of finer levels are written: exact, one after another, or parallel, several at
+    /// once and joined afterwards, which takes a fraction of the time
+    #[arg(long, value_name = "WAY", default_value = "exact", value_parser = windows)]
+    pub windows: Windows,
     /// Folder for the results; it is made if it is not there
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -1,7 +1,9 @@
 //! What may be typed for a value, and what is said where it makes no sense.
 
+use encore::jukebox::DeviceChoice;
 use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
+use encore::takes::Windows;
 
 use super::song::Until;
 use crate::bench::shape::PriorShape;
@@ -24,6 +26,10 @@ pub fn stored_as(text: &str) -> Result<StoredAs, String> {
 pub fn held_as(text: &str) -> Result<Precision, String> {
     let named = Precision::ALL.into_iter().find(|precision| precision.name() == text);
     named.ok_or("not f32, f16, bf16, q8 or q4".into())
+}
+
+pub fn device(text: &str) -> Result<DeviceChoice, String> {
+    text.parse().map_err(|_| "not cpu, cuda, cuda:N (for card N) or metal".into())
 }
 
 pub fn seconds(text: &str) -> Result<f64, String> {
@@ -72,6 +78,14 @@ pub fn prior_shape(text: &str) -> Result<PriorShape, String> {
             && (1..=256).contains(&shape.depth)
     };
     sizes.filter(sound).ok_or("not WIDTHxDEPTH, such as 2048x72; widths are multiples of 16".into())
+}
+
+pub fn windows(text: &str) -> Result<Windows, String> {
+    match text {
+        "exact" => Ok(Windows::Exact),
+        "parallel" => Ok(Windows::Parallel),
+        _ => Err("not exact or parallel".into()),
+    }
 }
 
 pub fn until(text: &str) -> Result<Until, String> {

@@ -110,7 +110,7 @@ pub fn begin_on_candle(prior: &Prior) -> Result<Decoder<'_>, JukeboxError> {
     prior.start_reference(prior.condition_on(&[row(prior.config())], &upper)?)
 }
 
-fn row(config: &PriorConfig) -> LabelRow {
+pub fn row(config: &PriorConfig) -> LabelRow {
     let row = config.labels.as_ref().map(|labels| {
         let total = (labels.max_duration_seconds * f64::from(labels.sample_rate) / 2.0) as i64;
         LabelRow::clamped(labels, config.n_ctx, total, 0, 0, vec![])
@@ -119,7 +119,10 @@ fn row(config: &PriorConfig) -> LabelRow {
 }
 
 fn known(prior: &Prior) -> Vec<u32> {
-    let config = prior.config();
+    known_codes(prior.config())
+}
+
+pub fn known_codes(config: &PriorConfig) -> Vec<u32> {
     let n_tokens = PREFILL_TOKENS.min(config.n_ctx / 4);
     (0..n_tokens).map(|i| (i * 7919 % config.l_bins) as u32).collect()
 }

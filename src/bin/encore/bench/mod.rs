@@ -5,6 +5,7 @@
 
 mod candle;
 mod decode;
+mod device;
 mod machine;
 mod networks;
 mod quality;
@@ -12,8 +13,9 @@ pub mod shape;
 
 use encore::engine::model::Model;
 use encore::jukebox::kernels::instructions;
-use encore::jukebox::yardstick::prior_of_noise;
-use encore::jukebox::{Prior, PriorConfig, crew};
+use encore::jukebox::yardstick::{device_prior_of_noise, prior_of_noise, vqvae_of_noise};
+use encore::jukebox::{DeviceChoice, Prior, PriorConfig, Vqvae, crew};
+use encore::pack::checkpoint::released;
 use encore::pack::shapes::{TensorShape, prior_tensors};
 use encore::pack::{Precision, tensor_bytes};
 use serde_json::{Value, json};
@@ -27,9 +29,12 @@ use machine::Load;
 
 /// Larger weights are not loaded a second time for candle to run on.
 const MAX_REFERENCE_BYTES: u64 = 8 << 30;
+/// Rate of the released models, in Hz.
+const RELEASED_RATE: f64 = 44_100.0;
 
 pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
     let pack = args.pack.as_deref().map(open::pack).transpose()?;
+    let device = args.device.map(DeviceChoice::open).transpose()?;
     let spinner = Spinner::new("measuring the machine");
     let bandwidth = machine::bandwidth();
     let load = Load::new(args.load);
@@ -43,6 +48,10 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
                 Ok(prior_of_noise(&config, precision, with_reference)?)
             };
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+            if let Some(device) = &device {
+                let make = |precision| Ok(device_prior_of_noise(&config, device, precision)?);
+                facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
+            }
         }
         (Some(pack), None) => {
             let top = pack.top_level();
@@ -52,10 +61,19 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
             };
             let config = pack.prior_config(top)?.clone();
             facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+            if let Some(device) = &device {
+                let make = |precision| Ok(pack.load_prior_on(top, device, precision)?);
+                facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
+            }
         }
         (None, None) => {
             return Err(Failure::BadInput("give a pack, or --shape WIDTHxDEPTH".into()));
         }
+    }
+    if args.shape.is_some() {
+        spinner.say("measuring the released VQ-VAE's shape");
+        let vqvae = vqvae_of_noise(&released::vqvae())?;
+        add_codings(&vqvae, RELEASED_RATE, &mut facts, &mut lines)?;
     }
     if let Some(pack) = pack.filter(|_| args.shape.is_none()) {
         let qualities = quality::measure(args, &pack)?;
@@ -63,17 +81,23 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
         facts["quality"] = qualities.iter().map(quality::Quality::json).collect();
         spinner.say("measuring a continuation");
         let model = Model::load_as(pack, args.precision)?;
-        let mut codings = Vec::new();
-        for level in model.vqvae.levels_present() {
-            codings.push(networks::coding(&model.vqvae, *level, model.rate())?);
-        }
+        add_codings(&model.vqvae, model.rate(), &mut facts, &mut lines)?;
         let composing = networks::composing(&model)?;
-        lines.extend(codings.iter().map(networks::Coding::line));
         lines.push(format!(
             "first sound after {:.0} ms; the top level's codes {:.2}, with their audio {:.2} times real time",
             composing.first_sound_ms, composing.top_level, composing.end_to_end
         ));
-        facts["vqvae"] = codings.iter().map(networks::Coding::json).collect();
+        let stages = &composing.stages;
+        lines.push(format!(
+            "of these, encoding {:.0} ms, reading {:.0} and the first piece {:.0}; {:.0} ms where the prime was listened to ahead",
+            stages.encoding_ms, stages.prefilling_ms, stages.first_piece_ms, composing.warm_ms
+        ));
+        facts["first_sound_stages_ms"] = json!({
+            "encoding": stages.encoding_ms,
+            "prefilling": stages.prefilling_ms,
+            "first_piece": stages.first_piece_ms,
+        });
+        facts["first_sound_warm_ms"] = composing.warm_ms.into();
         facts["first_sound_ms"] = composing.first_sound_ms.into();
         facts["end_to_end_x"] = composing.end_to_end.into();
         facts["top_level_x"] = composing.top_level.into();
@@ -95,6 +119,21 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
         instructions()
     ))?;
     decodes.iter().map(Decode::line).chain(lines).try_for_each(|line| print(&line))
+}
+
+/// The speed of each level of a VQ-VAE.
+fn add_codings(
+    vqvae: &Vqvae,
+    rate: f64,
+    facts: &mut Value,
+    lines: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let levels = vqvae.levels_present().iter();
+    let codings = levels.map(|level| networks::coding(vqvae, *level, rate));
+    let codings = codings.collect::<Result<Vec<_>, _>>()?;
+    lines.extend(codings.iter().map(networks::Coding::line));
+    facts["vqvae"] = codings.iter().map(networks::Coding::json).collect();
+    Ok(())
 }
 
 /// Every precision and batch on our kernels, then candle; the speed of prefilling by precision.

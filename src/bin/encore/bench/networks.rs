@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use encore::engine::EngineError;
 use encore::engine::model::Model;
-use encore::engine::session::{Listener, Request, compose};
+use encore::engine::session::{Listener, Request, Story, begin, compose, write};
 use encore::jukebox::{SamplerSettings, Vqvae};
-use encore::link::Progress;
+use encore::link::{Progress, StageTimes};
 use encore::units::{frames_from_seconds, seconds_from_frames};
 use serde_json::{Value, json};
 
@@ -53,6 +53,10 @@ pub fn coding(vqvae: &Vqvae, level: usize, rate: f64) -> Result<Coding, Failure>
 /// What composing with a pack's top level takes.
 pub struct Composing {
     pub first_sound_ms: f64,
+    /// The same where the codes of the prime were known, as in a plugin that listened ahead.
+    pub warm_ms: f64,
+    /// What the time to the first sound was spent on.
+    pub stages: StageTimes,
     /// Times real time with the audio of it.
     pub end_to_end: f64,
     /// Times real time of the codes alone.
@@ -73,17 +77,31 @@ pub fn composing(model: &Model) -> Result<Composing, Failure> {
         min_tokens: 0,
     };
     let (mut first, mut whole, mut codes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut warm, mut stages) = (Vec::new(), Vec::new());
+    let prime = model.vqvae.encode(&request.prime, model.level())?;
     for _ in 0..N_RUNS {
-        let mut ear = Ear { begun: Instant::now(), first_ms: None, wants_audio: true };
+        let mut ear = Ear::new(true);
         compose(model, &request, Vec::new(), &mut ear)?;
         whole.push(CONTINUED_SECONDS / ear.begun.elapsed().as_secs_f64());
         first.extend(ear.first_ms);
-        let mut ear = Ear { begun: Instant::now(), first_ms: None, wants_audio: false };
+        stages.push(ear.stages);
+        let mut ear = Ear::new(true);
+        let mut top = begin(model, &request, prime.clone(), Vec::new())?;
+        write(model, &request, &mut top, prime.len(), Story::new(model, &request, &mut ear))?;
+        warm.extend(ear.first_ms);
+        let mut ear = Ear::new(false);
         compose(model, &request, Vec::new(), &mut ear)?;
         codes.push(CONTINUED_SECONDS / ear.begun.elapsed().as_secs_f64());
     }
+    let stage = |time: fn(&StageTimes) -> f64| median(stages.iter().map(time));
     Ok(Composing {
         first_sound_ms: median(first),
+        warm_ms: median(warm),
+        stages: StageTimes {
+            encoding_ms: stage(|stages| stages.encoding_ms),
+            prefilling_ms: stage(|stages| stages.prefilling_ms),
+            first_piece_ms: stage(|stages| stages.first_piece_ms),
+        },
         end_to_end: median(whole),
         top_level: median(codes),
     })
@@ -94,6 +112,14 @@ struct Ear {
     begun: Instant,
     first_ms: Option<f64>,
     wants_audio: bool,
+    stages: StageTimes,
+}
+
+impl Ear {
+    fn new(wants_audio: bool) -> Self {
+        let stages = StageTimes::default();
+        Self { begun: Instant::now(), first_ms: None, wants_audio, stages }
+    }
 }
 
 impl Listener for Ear {
@@ -106,7 +132,9 @@ impl Listener for Ear {
         Ok(())
     }
 
-    fn progress(&mut self, _: &Progress) {}
+    fn progress(&mut self, progress: &Progress) {
+        self.stages = progress.stages;
+    }
 
     fn wants_audio(&self) -> bool {
         self.wants_audio

@@ -17,8 +17,14 @@ pub static PORTABLE: Products = Products {
 };
 
 /// Compiled for what the compiler takes for granted.
-pub const ROWS: RowFunctions =
-    RowFunctions { gelu: any::gelu, norm: any::norm, attend: any::attend, dot: any::dot };
+pub const ROWS: RowFunctions = RowFunctions {
+    gelu: any::gelu,
+    norm: any::norm,
+    attend: any::attend,
+    dot: any::dot,
+    relu: any::relu,
+    finish: any::finish,
+};
 
 /// `float` widens a weight.
 fn product<T: Copy>(

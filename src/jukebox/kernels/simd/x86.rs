@@ -23,6 +23,8 @@ pub static AVX512: Products = Products {
             avx512::attend(q, keys, values, scores, out)
         },
         dot: |x, y| unsafe { avx512::dot(x, y) },
+        relu: |x, y| unsafe { avx512::relu(x, y) },
+        finish: |sums, bias, finish, y| unsafe { avx512::finish(sums, bias, finish, y) },
     },
     quantise: |x, quads, scales, sums| unsafe { ints::quantise_avx512(x, quads, scales, sums) },
     q8: |rows, tile, sums| unsafe { ints::q8_avx512(rows, tile, sums) },
@@ -41,6 +43,8 @@ pub static AVX2: Products = Products {
             avx2::attend(q, keys, values, scores, out)
         },
         dot: |x, y| unsafe { avx2::dot(x, y) },
+        relu: |x, y| unsafe { avx2::relu(x, y) },
+        finish: |sums, bias, finish, y| unsafe { avx2::finish(sums, bias, finish, y) },
     },
     quantise: |x, quads, scales, sums| unsafe { ints::quantise_avx2(x, quads, scales, sums) },
     q8: |rows, tile, sums| unsafe { ints::q8_avx2(rows, tile, sums) },
@@ -51,7 +55,7 @@ pub static AVX2: Products = Products {
 macro_rules! rows {
     ($name:ident, $features:literal) => {
         mod $name {
-            use crate::jukebox::kernels::rows::any;
+            use crate::jukebox::kernels::rows::{Finish, any};
 
             #[target_feature(enable = $features)]
             pub fn gelu(x: &mut [f32]) {
@@ -77,6 +81,16 @@ macro_rules! rows {
             #[target_feature(enable = $features)]
             pub fn dot(x: &[f32], y: &[f32]) -> f32 {
                 any::dot(x, y)
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn relu(x: &[f32], y: &mut [f32]) {
+                any::relu(x, y);
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn finish(sums: &[f32], bias: &[f32], finish: Finish, y: &mut [f32]) {
+                any::finish(sums, bias, finish, y);
             }
         }
     };

@@ -1,9 +1,12 @@
+use std::ops::Range;
+
 use candle_core::{Device, Tensor};
 
+use super::Decoder;
 use crate::jukebox::prior::tests::{
     conditioning, random_prior, rows, separate_encoder, single_sequence, tiny, upsampler,
 };
-use crate::jukebox::{JukeboxError, PriorConfig};
+use crate::jukebox::{JukeboxError, Prior, PriorConfig};
 
 /// Orders whose functions are all built, at depths that reach each of them.
 fn models() -> Vec<PriorConfig> {
@@ -106,6 +109,77 @@ fn a_sequence_is_the_same_alone_and_in_a_batch() {
             assert_eq!(together.logits().unwrap()[n..2 * n], *alone.logits().unwrap());
         }
     }
+}
+
+/// Brings a decoder to some place in its window.
+type Prepare = fn(&mut Decoder);
+
+#[test]
+fn a_fork_goes_on_as_its_original_whatever_becomes_of_that() {
+    let prepared: [(&str, Prepare); 6] = [
+        ("at the beginning", |_| ()),
+        ("amid the lyrics", |decoder| decoder.prefill_lyrics(3).unwrap()),
+        ("amid a prefill", |decoder| decoder.prefill(&tokens(decoder.n_rows(), 0..9)).unwrap()),
+        ("with its logits known", |decoder| {
+            decoder.prefill(&tokens(decoder.n_rows(), 0..9)).unwrap();
+            decoder.logits().unwrap();
+        }),
+        ("after a token", |decoder| {
+            decoder.prefill(&tokens(decoder.n_rows(), 0..9)).unwrap();
+            go_on(decoder, 9..14);
+        }),
+        ("after it was repeated", |decoder| {
+            decoder.prefill(&tokens(1, 0..7)).unwrap();
+            decoder.repeat(3).unwrap();
+            go_on(decoder, 7..11);
+        }),
+    ];
+    for config in models() {
+        let prior = random_prior(&config);
+        for (place, prepare) in prepared {
+            for start in [Prior::start, Prior::start_reference] {
+                let n_rows = if place.ends_with("repeated") { 1 } else { 2 };
+                let cond = conditioning(&prior, n_rows);
+                let mut decoders = [(); 2].map(|()| start(&prior, cond.clone()).unwrap());
+                decoders.iter_mut().for_each(prepare);
+                let [mut alone, mut original] = decoders;
+
+                let mut same = original.fork().unwrap();
+                let mut other = original.fork().unwrap();
+                let first = original.n_tokens();
+                for idx in first..first + 4 {
+                    let wanted = go_on(&mut alone, idx..idx + 1);
+                    let found = [&mut original, &mut same].map(|d| go_on(d, idx..idx + 1));
+                    other.prefill(&tokens(other.n_rows(), idx + 1..idx + 2)).unwrap();
+
+                    let order = config.attn_order;
+                    assert!(found.iter().all(|f| *f == wanted), "{place}, {idx}, order {order}");
+                }
+            }
+        }
+    }
+}
+
+/// Codes of some tokens, different in every row.
+fn tokens(n_rows: usize, span: Range<usize>) -> Vec<Vec<u32>> {
+    let row = |row: usize| span.clone().map(|i| ((i * i * 7 + row * 5) % 12) as u32).collect();
+    (0..n_rows).map(row).collect()
+}
+
+/// Writes the lyrics that are left and some tokens, one by one; the bits of all logits on the way.
+fn go_on(decoder: &mut Decoder, span: Range<usize>) -> Vec<u32> {
+    let mut bits = Vec::new();
+    while let Some(logits) = decoder.lyric_logits().unwrap() {
+        bits.extend(logits.iter().map(|logit| logit.to_bits()));
+    }
+    let first_code = decoder.prior.config().first_code() as u32;
+    let codes = tokens(decoder.n_rows(), span.clone());
+    for idx in 0..span.len() {
+        bits.extend(decoder.logits().unwrap().iter().map(|logit| logit.to_bits()));
+        let symbols: Vec<u32> = codes.iter().map(|row| first_code + row[idx]).collect();
+        decoder.push(&symbols).unwrap();
+    }
+    bits
 }
 
 #[test]

@@ -173,3 +173,29 @@ fn takes_that_are_written_together_become_what_they_would_have_become_alone() {
         }
     }
 }
+
+#[test]
+fn a_prime_that_becomes_known_by_and_by_is_continued_as_if_it_had_been_known() {
+    for config in [tiny(), single_sequence(), upsampler()] {
+        let prior = random_prior(&config);
+        let known: Vec<u32> = (0..14).map(|i| i * 5 % 12).collect();
+        let state = |prime: Vec<u32>| LevelState::new(prime, TokenRng::new(7));
+        let plan = Plan::adding(14, 36 - 14, 24, 8);
+        let begin = |prime| LevelSampler::new(&prior, song(&prior), plan, SETTINGS, state(prime));
+        let mut whole = begin(known.clone()).unwrap();
+        run(&mut whole);
+
+        let mut growing = begin(vec![0; 14]).unwrap();
+        for (n_taken, n_known) in [(0, 3), (3, 4), (4, 9)] {
+            growing.correct(n_taken, &known[n_taken..n_known]).unwrap();
+            while !growing.take_in(n_known).unwrap() {}
+        }
+        assert!(growing.correct(8, &known[8..9]).is_err(), "it was taken in already");
+        assert!(growing.correct(9, &[0; 6]).is_err(), "the prime is not that long");
+        growing.correct(9, &known[9..]).unwrap();
+        run(&mut growing);
+
+        assert_eq!(growing.codes(), whole.codes());
+        assert_eq!(growing.finished(), whole.finished());
+    }
+}

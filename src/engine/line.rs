@@ -1,0 +1,254 @@
+//! Both rings of one instance and what came out of them. A new sample rate brings a new line.
+
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{heard::Heard, tokens::Stretch};
+use crate::{
+    link::{
+        Bars, CaptureReader, Mark, PlaybackWriter, Request, Settings, Signals, TakeOver, Target,
+    },
+    units::frames_from_seconds,
+};
+
+/// How much before a prime its codes depend on, in seconds; 1.04 in the finest level of the released models.
+const CONTEXT_SECONDS: f64 = 2.0;
+
+/// Longest time without a frame after which a song that should roll is taken to rest.
+const STALLED: Duration = Duration::from_secs(2);
+
+/// How far a bar line may seem to move while it stays where it is, in frames.
+const ROUNDING_FRAMES: i64 = 16;
+
+/// The engine's side of a link.
+pub struct Line {
+    pub epoch: u64,
+    pub signals: Arc<Signals>,
+    pub capture: CaptureReader,
+    pub playback: PlaybackWriter,
+    pub heard: Heard,
+    /// Frames that were heard when the picture was drawn last.
+    pub n_drawn: u64,
+}
+
+/// What an instance asks for when its audio is looked through.
+pub enum Asked {
+    Continue(Box<Place>),
+    Stop,
+}
+
+/// A request with everything that depends on where the song was.
+pub struct Place {
+    pub settings: Settings,
+    pub id: u64,
+    pub signals: Arc<Signals>,
+    /// The line it came through, and the run of frames that the prime ends in.
+    pub run: (u64, u64),
+    /// Song frame of the first frame of the take that is played.
+    pub seam_frame: i64,
+    /// Song frames that are composed before it and not played.
+    pub n_unplayed: i64,
+    pub on_arrival: bool,
+    /// What was heard up to where composing begins, with what its codes depend on.
+    pub heard: Stretch,
+    /// While it waits for the take-over.
+    pub armed: Option<Waiting>,
+}
+
+/// A take-over that lies ahead.
+#[derive(Clone, Copy)]
+pub struct Waiting {
+    pub target: Target,
+    /// Frames before the take-over at which composing begins.
+    lead: i64,
+    /// Most of the recording that is listened to, in seconds.
+    listens_seconds: f64,
+    /// When a frame came last, and how many there were.
+    moved: (Instant, u64),
+}
+
+/// What has become of a place that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    /// It waits, as before.
+    Waits,
+    /// The song jumped or the tempo changed: it waits for another place.
+    Moved,
+    /// Composing is to begin.
+    Due,
+    /// The line is another one.
+    Gone,
+}
+
+/// What is heard just now.
+pub struct Hearing {
+    pub run: (u64, u64),
+    /// Sample rate of the host, in Hz.
+    pub rate: f64,
+    /// Song position after the last frame.
+    pub end: i64,
+    pub is_quiet: bool,
+}
+
+impl Line {
+    /// Reads frames up to each mark, then obeys the mark, so that everything is heard in order. `lead` is
+    /// the time to compose ahead, `listens` the most that the model listens to, both in seconds.
+    pub fn drain(&mut self, lead: f64, listens: f64, asked: &mut Vec<Asked>) {
+        loop {
+            let n_ready = self.capture.n_ready(); // before the marks are looked at
+            while let Some(mark) = self.capture.next_mark(self.heard.n_heard()) {
+                match mark {
+                    Mark::Span { song_frame, .. } => self.heard.begin_span(song_frame),
+                    Mark::Continue { asked: request, .. } => {
+                        let place = self.place(request, lead, listens);
+                        asked.push(Asked::Continue(Box::new(place)));
+                    }
+                    Mark::Stop { .. } => asked.push(Asked::Stop),
+                }
+            }
+            let until_mark = self.capture.next_mark_at().map(|at| at - self.heard.n_heard());
+            let n_frames = until_mark.map_or(n_ready, |n| n_ready.min(n as usize));
+            if n_frames == 0 {
+                return;
+            }
+            let heard = &mut self.heard;
+            self.capture.read(n_frames, |frames| heard.hear(frames));
+        }
+    }
+
+    /// Where a continuation begins, and with what prime.
+    pub fn place(&self, asked: Request, lead: f64, listens: f64) -> Place {
+        let Request { id, settings, song_frame, on_arrival, .. } = asked;
+        let reaches = self.heard.reaches(song_frame);
+        let end = self.heard.end_frame().unwrap_or(song_frame);
+        let now = if reaches { song_frame } else { end };
+        let lead = if asked.offline { 0.0 } else { lead };
+        let lead = frames_from_seconds(lead, self.signals.rate()) as i64;
+        let listens_seconds = settings.prime_seconds.clamp(0.0, listens) + CONTEXT_SECONDS;
+        let moved = (Instant::now(), self.heard.n_heard());
+        let wait = |target| Waiting { target, lead, listens_seconds, moved };
+        let mut place = Place {
+            settings,
+            id,
+            signals: Arc::clone(&self.signals),
+            run: (self.epoch, self.heard.newest_span().unwrap_or(0)),
+            seam_frame: now,
+            n_unplayed: 0,
+            on_arrival,
+            heard: Stretch::default(),
+            armed: None,
+        };
+        match asked.bars.filter(|_| settings.take_over != TakeOver::AtOnce) {
+            Some(bars) if asked.rolling => {
+                place.armed = bars.target(settings.take_over, now, lead).map(wait);
+            }
+            Some(bars) => {
+                let target = self.resting(&bars, settings.take_over, now);
+                place.begin_at(self, target, listens_seconds);
+                return place;
+            }
+            None => {}
+        }
+        match &place.armed {
+            Some(waiting) => place.seam_frame = waiting.target.frame,
+            None => place.begin_at(self, at_once(now), listens_seconds),
+        }
+        place
+    }
+
+    /// Looks whether the song has come to where composing begins, and where that is by now.
+    pub fn watch(&self, place: &mut Place) -> Watched {
+        let (Some(waiting), Some(end)) = (&mut place.armed, self.heard.end_frame()) else {
+            return Watched::Due;
+        };
+        if self.epoch != place.run.0 {
+            return Watched::Gone;
+        }
+        if waiting.moved.1 != self.heard.n_heard() {
+            waiting.moved = (Instant::now(), self.heard.n_heard());
+        }
+        let Waiting { target, lead, listens_seconds, moved } = *waiting;
+        let has_come = self.heard.end_of_span(place.run.1).is_some_and(|at| target.prime_end <= at);
+        if has_come {
+            place.begin_at(self, target, listens_seconds);
+            return Watched::Due;
+        }
+        let when = place.settings.take_over;
+        let rests = !self.signals.rolling() && self.capture.n_ready() == 0;
+        let bars = self.signals.bars();
+        if rests || moved.0.elapsed() > STALLED {
+            let target = bars.map_or(at_once(end), |bars| self.resting(&bars, when, end));
+            place.begin_at(self, target, listens_seconds);
+            return Watched::Due;
+        }
+        // a line that seems to have come a little nearer is still the one that is waited for
+        let now = end - ROUNDING_FRAMES;
+        let Some(next) = bars.and_then(|bars| bars.target(when, now, lead)) else {
+            place.begin_at(self, at_once(end), listens_seconds);
+            return Watched::Due;
+        };
+        let run = (self.epoch, self.heard.newest_span().unwrap_or(0));
+        let n_left = next.n_left - ROUNDING_FRAMES;
+        let is_same = (next.frame - target.frame).abs() <= ROUNDING_FRAMES && run == place.run;
+        let target = if is_same { Target { n_left, ..target } } else { Target { n_left, ..next } };
+        *waiting = Waiting { target, lead, listens_seconds, moved: waiting.moved };
+        place.run = run;
+        place.seam_frame = target.frame;
+        if is_same { Watched::Waits } else { Watched::Moved }
+    }
+
+    /// Whether `run` is still going on.
+    pub fn is_in(&self, run: (u64, u64)) -> bool {
+        (self.epoch, self.heard.newest_span()) == (run.0, Some(run.1))
+    }
+
+    /// What is heard just now, if there is anything.
+    pub fn hearing(&self) -> Option<Hearing> {
+        let rate = self.signals.rate();
+        Some(Hearing {
+            run: (self.epoch, self.heard.newest_span()?),
+            rate,
+            end: self.heard.end_frame()?,
+            is_quiet: self.heard.is_quiet(frames_from_seconds(0.1, rate)),
+        })
+    }
+
+    /// The frames `wanted` of the song in this run and before it, as far as they are remembered.
+    pub fn stretch(&self, wanted: Range<i64>) -> Stretch {
+        let n_frames = (wanted.end - wanted.start).max(0) as usize;
+        Stretch::ending_at(wanted.end, &self.heard.before(wanted.end, n_frames))
+    }
+
+    fn resting(&self, bars: &Bars, when: TakeOver, now: i64) -> Target {
+        let was_heard = |frame| self.heard.reaches(frame);
+        bars.resting(when, now, was_heard).unwrap_or(at_once(now))
+    }
+}
+
+impl Place {
+    /// Tells an offline render which frames of the song to wait for.
+    pub fn promise(&self) {
+        let n_frames =
+            frames_from_seconds(self.settings.length_seconds, self.signals.rate()) as i64;
+        let end = if self.on_arrival { self.seam_frame } else { self.seam_frame + n_frames };
+        self.signals.make_promise(self.id, self.seam_frame, end);
+    }
+
+    /// Nothing is waited for any more: the prime is what was heard up to there.
+    fn begin_at(&mut self, line: &Line, target: Target, listens_seconds: f64) {
+        let n_frames = frames_from_seconds(listens_seconds, line.signals.rate()) as i64;
+        self.armed = None;
+        self.seam_frame = target.frame;
+        self.n_unplayed = target.n_unplayed;
+        self.heard = line.stretch(target.prime_end - n_frames..target.prime_end);
+        self.run = (line.epoch, line.heard.span_before(target.prime_end).unwrap_or(0));
+    }
+}
+
+/// A take that begins where the recording ends.
+fn at_once(frame: i64) -> Target {
+    Target { frame, prime_end: frame, n_unplayed: 0, n_left: 0, bar: None }
+}
