@@ -1,15 +1,17 @@
-//! The project's two commands, and the bundler.
+//! The project's two commands, the bundler, and what is seldom needed.
 //!
 //! - `cargo xtask demo`: build the plugin, host it, continue a real recording.
 //! - `cargo xtask test`: everything that has to hold before a change lands.
 //! - `cargo xtask bundle`: the plugin as `target/bundled/Encore.clap` and `Encore.vst3`, with its model.
 //! - `cargo xtask notices`: the licences of everything the plugin contains.
 //! - `cargo xtask check-cuda`: whether the build for NVIDIA's cards type-checks; needs no card.
+//! - `cargo xtask check-neon`: the products of ARM processors, on an emulated one.
 //!
 //! Each does all of its own set-up and stops at the first thing that is wrong.
 
 mod cuda;
 mod display;
+mod neon;
 mod notices;
 mod packages;
 mod steps;
@@ -24,7 +26,8 @@ usage: cargo xtask <command>
   test        formatting, lints, and every test, on the built binaries and under a display
   bundle      build target/bundled/Encore.clap and Encore.vst3, with the model beside them
   notices     write THIRD-PARTY-NOTICES.md anew, after a dependency has changed
-  check-cuda  type-check the feature cuda, with NVIDIA's compiler from PyPI if need be";
+  check-cuda  type-check the feature cuda, with NVIDIA's compiler from PyPI if need be
+  check-neon  test the products of 64-bit ARM processors on emulated ones";
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         "bundle" => steps::bundle(),
         "notices" => notices::write(),
         "check-cuda" => cuda::check(),
+        "check-neon" => neon::check(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

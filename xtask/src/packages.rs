@@ -8,9 +8,10 @@ use crate::steps::Failure;
 enum Probe {
     Program(&'static str),
     Library(&'static str),
+    File(&'static str),
 }
 
-use Probe::{Library, Program};
+use Probe::{File, Library, Program};
 
 /// What opening the editor without a screen takes: a display, and OpenGL in software.
 const DISPLAY: [(&str, Probe); 7] = [
@@ -23,16 +24,33 @@ const DISPLAY: [(&str, Probe); 7] = [
     ("libxcursor1", Library("libXcursor.so.1")),
 ];
 
+/// What building for 64-bit ARM processors takes, and running what was built.
+const ARM: [(&str, Probe); 3] = [
+    ("gcc-aarch64-linux-gnu", Program("aarch64-linux-gnu-gcc")),
+    ("libc6-dev-arm64-cross", File("/usr/aarch64-linux-gnu/lib/libc.so.6")),
+    ("qemu-user", Program("qemu-aarch64")),
+];
+
 /// Makes sure that a window can be opened without a screen.
 pub fn need_display() -> Result<(), Failure> {
+    need(&DISPLAY)
+}
+
+/// Makes sure that programs for 64-bit ARM processors can be linked and run.
+pub fn need_arm() -> Result<(), Failure> {
+    need(&ARM)
+}
+
+fn need(packages: &[(&str, Probe)]) -> Result<(), Failure> {
     let libraries = output("ldconfig", &["-p"]).or_else(|| output("/sbin/ldconfig", &["-p"]));
     let libraries = libraries.unwrap_or_default();
     let is_there = |probe: &Probe| match probe {
         Program(name) => on_path(name),
         Library(name) => libraries.contains(name),
+        File(path) => Path::new(path).is_file(),
     };
     let missing: Vec<_> =
-        DISPLAY.iter().filter(|(_, probe)| !is_there(probe)).map(|(name, _)| *name).collect();
+        packages.iter().filter(|(_, probe)| !is_there(probe)).map(|(name, _)| *name).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -61,6 +61,7 @@ pub fn test() -> Result<(), Failure> {
     run(&mut tests, "the tests")
 }
 
+/// Cargo, in the repository.
 pub fn cargo(args: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

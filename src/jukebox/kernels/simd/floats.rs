@@ -10,17 +10,20 @@ pub static PORTABLE: Products = Products {
     f32: |rows, tiles, sums| product(rows, tiles, sums, |weight| weight),
     f16: |rows, tiles, sums| product(rows, tiles, sums, f16::to_f32),
     bf16: |rows, tiles, sums| product(rows, tiles, sums, bf16::to_f32),
-    rows: RowFunctions {
-        gelu: any::gelu,
-        norm: any::norm,
-        attend: any::attend,
-        dot: any::dot,
-        relu: any::relu,
-        finish: any::finish,
-    },
+    rows: ROWS,
     quantise: ints::quantise,
     q8: ints::q8_portable,
     q4: ints::q4_portable,
+};
+
+/// Compiled for what the compiler takes for granted.
+pub const ROWS: RowFunctions = RowFunctions {
+    gelu: any::gelu,
+    norm: any::norm,
+    attend: any::attend,
+    dot: any::dot,
+    relu: any::relu,
+    finish: any::finish,
 };
 
 /// `float` widens a weight.
@@ -38,4 +41,14 @@ fn product<T: Copy>(
             }
         }
     }
+}
+
+/// Number of inputs, once it is sure that all rows and tiles have as many.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[inline(always)]
+pub fn check<T, const N: usize>(rows: &[&[f32]], tiles: [&[T]; N]) -> usize {
+    let n_in = tiles[0].len() / TILE;
+    assert!(rows.iter().all(|row| row.len() == n_in));
+    assert!(tiles.iter().all(|tile| tile.len() == n_in * TILE));
+    n_in
 }

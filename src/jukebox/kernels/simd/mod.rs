@@ -2,15 +2,23 @@
 //!
 //! Weights are in tiles of [`TILE`] outputs, so every output has a lane of its own and is summed in the same
 //! order whatever the width of the vectors is, alone or among other rows. Products of floats give the same
-//! bits with AVX2 and AVX-512, those of [integers](ints) on every processor.
+//! bits with all instructions but the portable ones, those of [integers](ints) on every processor.
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod blocks;
 mod floats;
 mod ints;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_ints;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 #[cfg(target_arch = "x86_64")]
 mod x86_ints;
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::is_aarch64_feature_detected;
 use std::sync::OnceLock;
 
 use half::{bf16, f16};
@@ -53,6 +61,10 @@ pub enum Cpu {
     Avx512,
     /// AVX2 with FMA and F16C.
     Avx2,
+    /// NEON with the dot products of ARMv8.2.
+    NeonDot,
+    /// NEON.
+    Neon,
     /// Whatever the compiler takes for granted.
     Portable,
 }
@@ -62,13 +74,15 @@ const ASKED: &str = "ENCORE_CPU";
 
 impl Cpu {
     /// All of them, the fastest first.
-    const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
+    const ALL: [Self; 5] = [Self::Avx512, Self::Avx2, Self::NeonDot, Self::Neon, Self::Portable];
 
     /// As [`ASKED`] takes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
+            Self::NeonDot => "neondot",
+            Self::Neon => "neon",
             Self::Portable => "portable",
         }
     }
@@ -94,11 +108,22 @@ impl Cpu {
                     && is_x86_feature_detected!("fma")
                     && is_x86_feature_detected!("f16c")
             }
+            Self::NeonDot | Self::Neon => false,
             Self::Portable => true,
         }
     }
 
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    fn is_available(self) -> bool {
+        match self {
+            Self::Avx512 | Self::Avx2 => false,
+            Self::NeonDot => is_aarch64_feature_detected!("dotprod") && Self::Neon.is_available(),
+            Self::Neon => is_aarch64_feature_detected!("neon"),
+            Self::Portable => true,
+        }
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     fn is_available(self) -> bool {
         self == Self::Portable
     }
@@ -110,6 +135,10 @@ impl Cpu {
             Self::Avx512 if self.is_available() => &x86::AVX512,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 if self.is_available() => &x86::AVX2,
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot if self.is_available() => &neon::NEON_DOT,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon if self.is_available() => &neon::NEON,
             _ => &floats::PORTABLE,
         }
     }

@@ -73,6 +73,25 @@ fn every_processor_gives_the_same_product_of_floats_and_widens_halves_exactly() 
     }
 }
 
+#[test]
+fn every_half_that_there_is_is_widened_exactly() {
+    let alike = |a: &f32, b: &f32| a == b || a.is_nan() && b.is_nan();
+    let bits: Vec<u16> = (0..=u16::MAX).collect();
+    for bits in bits.as_chunks::<TILE>().0 {
+        let (f16s, bf16s) = (bits.map(f16::from_bits), bits.map(bf16::from_bits));
+        let (want_f16s, want_bf16s) = (f16s.map(f16::to_f32), bf16s.map(bf16::to_f32));
+        for products in all() {
+            let (mut of_f16s, mut of_bf16s) = ([[0.0; 2 * TILE]], [[0.0; 2 * TILE]]);
+
+            (products.f16)(&[&[1.0]], [&f16s; 2], &mut of_f16s);
+            (products.bf16)(&[&[1.0]], [&bf16s; 2], &mut of_bf16s);
+
+            assert!(of_f16s[0][..TILE].iter().zip(&want_f16s).all(|(a, b)| alike(a, b)));
+            assert!(of_bf16s[0][TILE..].iter().zip(&want_bf16s).all(|(a, b)| alike(a, b)));
+        }
+    }
+}
+
 /// A row as integers.
 struct Ints {
     quads: Vec<i32>,
@@ -181,8 +200,8 @@ fn products_of_integers_are_exact_and_the_same_everywhere_for_any_number_of_rows
 
 #[test]
 fn the_largest_integers_do_not_overflow() {
-    for format in FORMATS {
-        let largest = f32::from(format.largest());
+    for (format, sign) in FORMATS.into_iter().flat_map(|format| [(format, 1.0), (format, -1.0)]) {
+        let largest = sign * f32::from(format.largest());
         let mut tiles = QuantisedTiles::new(format, GROUP, TILE);
         let mut group = Group::new(format, TILE);
         group.quantise(&[-largest; GROUP * TILE]);

@@ -4,6 +4,8 @@ use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
+use super::blocks::by_blocks;
+use super::floats::check;
 use super::{Cpu, Products, TILE, x86_ints as ints};
 use crate::jukebox::kernels::rows::RowFunctions;
 
@@ -100,25 +102,6 @@ rows!(avx2, "avx2");
 /// How far ahead of the product the weights are asked for, in bytes.
 const AHEAD: usize = 2048;
 
-/// As many rows at a time as there are registers for.
-macro_rules! by_blocks {
-    ($block:ident, $rows:ident, $tiles:ident, $sums:ident) => {
-        assert_eq!($rows.len(), $sums.len());
-        let (mut rows, mut sums) = ($rows, $sums);
-        while let Some(n) = [6, 4, 2, 1].into_iter().find(|n| *n <= rows.len()) {
-            let (now, later) = rows.split_at(n);
-            let (of_now, of_later) = sums.split_at_mut(n);
-            match n {
-                6 => $block::<6>(now, $tiles, of_now),
-                4 => $block::<4>(now, $tiles, of_now),
-                2 => $block::<2>(now, $tiles, of_now),
-                _ => $block::<1>(now, $tiles, of_now),
-            }
-            (rows, sums) = (later, of_later);
-        }
-    };
-}
-
 /// Rows times two tiles, with all sums in registers; `$load` widens sixteen weights.
 macro_rules! block_avx512 {
     ($name:ident, $weight:ty, |$at:ident| $load:expr) => {
@@ -161,7 +144,7 @@ macro_rules! block_avx512 {
                     }
                 }
             }
-            by_blocks!(block, rows, tiles, sums);
+            by_blocks!([6, 4, 2], rows, sums, |N| block::<N>(rows, tiles, sums));
         }
     };
 }
@@ -212,7 +195,7 @@ macro_rules! block_avx2 {
                     }
                 }
             }
-            by_blocks!(block, rows, tiles, sums);
+            by_blocks!([6, 4, 2], rows, sums, |N| block::<N>(rows, tiles, sums));
         }
     };
 }
@@ -227,15 +210,6 @@ block_avx2!(f16_avx2, f16, |at| _mm256_cvtph_ps(_mm_loadu_si128(at.cast())));
 block_avx2!(bf16_avx2, bf16, |at| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(
     _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()))
 )));
-
-/// Number of inputs, once it is sure that all rows and both tiles have as many.
-#[inline(always)]
-fn check<T>(rows: &[&[f32]], tiles: [&[T]; 2]) -> usize {
-    let n_in = tiles[0].len() / TILE;
-    assert!(rows.iter().all(|row| row.len() == n_in));
-    assert!(tiles.iter().all(|tile| tile.len() == n_in * TILE));
-    n_in
-}
 
 #[inline(always)]
 fn prefetch<T>(weights: *const T) {

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::TILE;
+use super::blocks::by_blocks;
 use super::ints::{
     IntRow, IntTile, LINE, Line, Q4_ABOVE, Q4_LINES, Q8_ABOVE, Q8_LINES, QUADS, quantise,
 };
@@ -12,33 +13,12 @@ const AHEAD: usize = 32;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub fn q8_avx512(rows: &[IntRow], tile: IntTile, sums: &mut [[f32; TILE]]) {
-    each_block_avx512::<false>(rows, tile, sums);
+    by_blocks!([8, 4, 2], rows, sums, |N| block_avx512::<false, N>(rows, tile, sums));
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub fn q4_avx512(rows: &[IntRow], tile: IntTile, sums: &mut [[f32; TILE]]) {
-    each_block_avx512::<true>(rows, tile, sums);
-}
-
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn each_block_avx512<const FOUR_BITS: bool>(
-    mut rows: &[IntRow],
-    tile: IntTile,
-    mut sums: &mut [[f32; TILE]],
-) {
-    assert_eq!(rows.len(), sums.len());
-    while let Some(n) = [8, 4, 2, 1].into_iter().find(|n| *n <= rows.len()) {
-        let (block, later) = rows.split_at(n);
-        let (of_block, of_later) = sums.split_at_mut(n);
-        match n {
-            8 => block_avx512::<FOUR_BITS, 8>(block, tile, of_block),
-            4 => block_avx512::<FOUR_BITS, 4>(block, tile, of_block),
-            2 => block_avx512::<FOUR_BITS, 2>(block, tile, of_block),
-            _ => block_avx512::<FOUR_BITS, 1>(block, tile, of_block),
-        }
-        (rows, sums) = (later, of_later);
-    }
+    by_blocks!([8, 4, 2], rows, sums, |N| block_avx512::<true, N>(rows, tile, sums));
 }
 
 /// `N` rows, while a line of weights is in a register.
@@ -110,28 +90,12 @@ fn load_avx512(lines: &[Line], idx: usize) -> __m512i {
 
 #[target_feature(enable = "avx2,fma")]
 pub fn q8_avx2(rows: &[IntRow], tile: IntTile, sums: &mut [[f32; TILE]]) {
-    each_block_avx2::<false>(rows, tile, sums);
+    by_blocks!([2], rows, sums, |N| block_avx2::<false, N>(rows, tile, sums));
 }
 
 #[target_feature(enable = "avx2,fma")]
 pub fn q4_avx2(rows: &[IntRow], tile: IntTile, sums: &mut [[f32; TILE]]) {
-    each_block_avx2::<true>(rows, tile, sums);
-}
-
-#[inline]
-#[target_feature(enable = "avx2,fma")]
-fn each_block_avx2<const FOUR_BITS: bool>(
-    rows: &[IntRow],
-    tile: IntTile,
-    sums: &mut [[f32; TILE]],
-) {
-    assert_eq!(rows.len(), sums.len());
-    for (rows, sums) in rows.chunks(2).zip(sums.chunks_mut(2)) {
-        match rows.len() {
-            2 => block_avx2::<FOUR_BITS, 2>(rows, tile, sums),
-            _ => block_avx2::<FOUR_BITS, 1>(rows, tile, sums),
-        }
-    }
+    by_blocks!([2], rows, sums, |N| block_avx2::<true, N>(rows, tile, sums));
 }
 
 /// `N` rows, while half a line of weights is in a register.
