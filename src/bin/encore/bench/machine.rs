@@ -14,16 +14,30 @@ const N_READS: usize = 7;
 /// Numbers that a thread adds up before the next thread's turn.
 const CHUNK: usize = 1 << 17;
 
-/// Bytes per second that all threads of the crew together read from memory: the median of several passes.
-pub fn bandwidth() -> f64 {
-    let numbers = vec![1u64; READ_BYTES / size_of::<u64>()];
-    median((0..N_READS).map(|_| {
-        let begun = Instant::now();
-        crew::share(numbers.len() / CHUNK, |part| {
-            black_box(numbers[part * CHUNK..(part + 1) * CHUNK].iter().sum::<u64>());
-        });
-        READ_BYTES as f64 / begun.elapsed().as_secs_f64()
-    }))
+/// How fast memory is read. It changes with what other machines on the same hardware do, so it is measured
+/// again beside every group of figures.
+#[derive(Default)]
+pub struct Bandwidth(Vec<f64>);
+
+impl Bandwidth {
+    /// Bytes per second that all threads of the crew together read now: the median of several passes.
+    pub fn now(&mut self) -> f64 {
+        let numbers = vec![1u64; READ_BYTES / size_of::<u64>()];
+        let now = median((0..N_READS).map(|_| {
+            let begun = Instant::now();
+            crew::share(numbers.len() / CHUNK, |part| {
+                black_box(numbers[part * CHUNK..(part + 1) * CHUNK].iter().sum::<u64>());
+            });
+            READ_BYTES as f64 / begun.elapsed().as_secs_f64()
+        }));
+        self.0.push(now);
+        now
+    }
+
+    /// The middle one of all measurements.
+    pub fn median(&self) -> f64 {
+        median(self.0.iter().copied())
+    }
 }
 
 /// The middle one; of none, not a number.

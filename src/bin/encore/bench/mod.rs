@@ -1,7 +1,7 @@
 //! `encore bench`: what this machine makes of a pack, or of a shape, beside what it could at most.
 //!
 //! Everything is measured in one run, as medians, and the speed of decoding is told as a share of the
-//! memory bandwidth that was measured in that run, because that is its limit.
+//! memory bandwidth that was measured right before, because that is its limit.
 
 mod candle;
 mod decode;
@@ -25,7 +25,7 @@ use crate::failure::{Failure, print, print_json};
 use crate::open;
 use crate::progress::Spinner;
 use decode::{BATCHES, Decode};
-use machine::Load;
+use machine::{Bandwidth, Load};
 
 /// Larger weights are not loaded a second time for candle to run on.
 const MAX_REFERENCE_BYTES: u64 = 8 << 30;
@@ -36,7 +36,8 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
     let pack = args.pack().map(open::pack).transpose()?;
     let device = args.device.map(DeviceChoice::open).transpose()?;
     let spinner = Spinner::new("measuring the machine");
-    let bandwidth = machine::bandwidth();
+    let mut bandwidth = Bandwidth::default();
+    bandwidth.now();
     let load = Load::new(args.load);
     spinner.say("measuring decoding");
     let (mut decodes, mut facts) = (Vec::new(), json!({}));
@@ -47,10 +48,10 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
             let make = |precision: Precision, with_reference| {
                 Ok(prior_of_noise(&config, precision, with_reference)?)
             };
-            facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+            facts["prefill_tokens_per_s"] = decoding(&config, &mut bandwidth, &mut decodes, make)?;
             if let Some(device) = &device {
                 let make = |precision| Ok(device_prior_of_noise(&config, device, precision)?);
-                facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
+                facts["device"] = device::decoding(device, bandwidth.now(), &mut decodes, make)?;
             }
         }
         (Some(pack), None) => {
@@ -60,10 +61,10 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
                 false => Ok(pack.load_prior_as(top, precision)?),
             };
             let config = pack.prior_config(top)?.clone();
-            facts["prefill_tokens_per_s"] = decoding(&config, bandwidth, &mut decodes, make)?;
+            facts["prefill_tokens_per_s"] = decoding(&config, &mut bandwidth, &mut decodes, make)?;
             if let Some(device) = &device {
                 let make = |precision| Ok(pack.load_prior_on(top, device, precision)?);
-                facts["device"] = device::decoding(device, bandwidth, &mut decodes, make)?;
+                facts["device"] = device::decoding(device, bandwidth.now(), &mut decodes, make)?;
             }
         }
         (None, None) => {
@@ -103,7 +104,7 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
         facts["top_level_x"] = composing.top_level.into();
     }
     drop((spinner, load));
-    facts["bandwidth_gb_s"] = (bandwidth / 1e9).into();
+    facts["bandwidth_gb_s"] = (bandwidth.median() / 1e9).into();
     facts["instructions"] = instructions().into();
     facts["threads"] = crew::n_threads().into();
     facts["load_threads"] = args.load.into();
@@ -113,7 +114,7 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
     }
     print(&format!(
         "memory is read at {:.1} GB/s by {} threads; {} busy threads beside; instructions: {}",
-        bandwidth / 1e9,
+        bandwidth.median() / 1e9,
         crew::n_threads(),
         args.load,
         instructions()
@@ -139,7 +140,7 @@ fn add_codings(
 /// Every precision and batch on our kernels, then candle; the speed of prefilling by precision.
 fn decoding(
     config: &PriorConfig,
-    bandwidth: f64,
+    bandwidth: &mut Bandwidth,
     decodes: &mut Vec<Decode>,
     make: impl Fn(Precision, bool) -> Result<Prior, Failure>,
 ) -> Result<Value, Failure> {
@@ -147,13 +148,14 @@ fn decoding(
     for precision in Precision::ALL {
         let name = precision.name();
         let (prior, n_bytes) = (make(precision, false)?, step_bytes(config, precision));
+        let bandwidth = bandwidth.now();
         for batch in BATCHES {
             let names = ["encore", name];
             decodes.push(decode::steps(&prior, names, batch, n_bytes, bandwidth, decode::begin)?);
         }
         prefills[name] = decode::prefill(&prior)?.into();
     }
-    let n_bytes = step_bytes(config, Precision::F32);
+    let (n_bytes, bandwidth) = (step_bytes(config, Precision::F32), bandwidth.now());
     if 2 * n_bytes < MAX_REFERENCE_BYTES {
         let (prior, names) = (make(Precision::F32, true)?, ["candle", "f32"]);
         let begin = decode::begin_on_candle;
