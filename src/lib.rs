@@ -13,6 +13,7 @@
 //! | [`units`] | frames, tokens, seconds, decibels | nothing |
 //! | [`jukebox`] | the networks and samplers: tensors and codes in and out | `units` |
 //! | `jukebox::kernels` | one step of cached decoding, behind one trait | `jukebox` |
+//! | `jukebox::crew` | threads that share out a caller's work | nothing |
 //! | `jukebox::device` | priors on a graphics card, with candle | `jukebox` |
 //! | [`pack`] | model packs on disk: opened, verified, read into networks | `jukebox`, `units` |
 //! | [`lyrics`] | the words of a song, as tokens that models read | nothing |

@@ -10,8 +10,8 @@ const MARGIN: f64 = 1.5;
 /// And that much more, in seconds: the engine looks every few milliseconds, and hosts work in blocks.
 const SLACK_SECONDS: f64 = 0.1;
 
-/// Shortest and longest lead, in seconds, and its steps in a second: small differences between two measurements are not
-/// to make another take of the same song.
+/// Shortest and longest lead, in seconds, and its steps in a second: small differences between two
+/// measurements are not to make another take of the same song.
 const LEADS: (f64, f64) = (0.3, 4.0);
 const LEAD_STEPS_PER_SECOND: f64 = 10.0;
 

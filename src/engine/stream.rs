@@ -198,7 +198,9 @@ impl Stream {
             self.seat.say(
                 Severity::Note,
                 format!(
-                    "the take came {late:.1} s after the place where it was to take over, because the computer was busy; until then the input passed, and the take sounds at its right place"
+                    "the take came {late:.1} s after the place where it was to take over, because the \
+                     computer was busy; until then the input passed, and the take sounds at its right \
+                     place"
                 ),
             );
         }

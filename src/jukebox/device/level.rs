@@ -2,9 +2,10 @@
 
 use super::prior::DevicePrior;
 use super::window::{DeviceWindow, STRETCH};
+use crate::jukebox::JukeboxError;
 use crate::jukebox::sample::{Dice, SamplerSettings, TokenRng};
+use crate::jukebox::song::take::{Take, n_common};
 use crate::jukebox::song::{Advance, LevelPrior, LevelState, LevelWriter, Plan, Song, Window};
-use crate::jukebox::{JukeboxError, PriorConfig};
 
 /// Known tokens that are taken in before somebody is asked whether to go on.
 const PREFILL: usize = 1024;
@@ -20,16 +21,9 @@ pub struct DeviceLevel<'m> {
     prior: &'m DevicePrior,
     song: Song,
     settings: SamplerSettings,
-    takes: Vec<Take>,
+    takes: Vec<Take<TokenRng>>,
     windows: std::vec::IntoIter<Window>,
     writing: Option<Writing<'m>>,
-}
-
-/// One take on its way.
-struct Take {
-    codes: Vec<u32>,
-    dice: TokenRng,
-    finished: LevelState,
 }
 
 /// The window that is being written.
@@ -58,12 +52,7 @@ impl<'m> DeviceLevel<'m> {
         for window in &windows {
             song.told(prior, window.start)?;
         }
-        let take = |state: LevelState| Take {
-            codes: state.codes.clone(),
-            dice: state.dice.clone(),
-            finished: state,
-        };
-        let (takes, windows) = (states.into_iter().map(take).collect(), windows.into_iter());
+        let (takes, windows) = (states.into_iter().map(Take::new).collect(), windows.into_iter());
         Ok(Self { prior, song, settings, takes, windows, writing: None })
     }
 
@@ -73,21 +62,14 @@ impl<'m> DeviceLevel<'m> {
         };
         let told = self.song.told(self.prior, window.start)?;
         let device = self.prior.start(&told.condition(self.prior)?)?;
-        let first = &self.takes[0].codes[window.start..];
-        let is_common = self.takes.iter().all(|take| &take.codes[window.start..] == first);
-        let n_common = if is_common { first.len() } else { 0 };
+        let n_common = n_common(&self.takes, window.start);
         self.writing = Some(Writing { window, device, n_common });
         Ok(Advance::Opened(window))
     }
 
     fn finish_window(&mut self) {
         self.writing = None;
-        for Take { codes, dice, finished } in &mut self.takes {
-            let new = &codes[finished.codes.len()..];
-            finished.codes.extend_from_slice(new);
-            finished.n_windows += 1;
-            finished.dice = dice.clone();
-        }
+        self.takes.iter_mut().for_each(Take::finish_window);
     }
 }
 
@@ -148,36 +130,5 @@ impl LevelWriter for DeviceLevel<'_> {
 
     fn finished_of(&self, take_idx: usize) -> &LevelState {
         &self.takes[take_idx].finished
-    }
-}
-
-impl Plan {
-    /// The windows that are still to come after these states, which must have come equally far.
-    ///
-    /// # Errors
-    /// When there is no state, one is ahead of another, or has a code that the prior has not.
-    fn windows_after(
-        &self,
-        config: &PriorConfig,
-        states: &[LevelState],
-    ) -> Result<Vec<Window>, JukeboxError> {
-        let Some(LevelState { n_prime, n_windows, .. }) = states.first() else {
-            return Err(JukeboxError::range("the number of takes", 0, "at least 1"));
-        };
-        let mut windows = self.windows(config.n_ctx, *n_prime)?;
-        let saved = windows.get(..*n_windows).ok_or_else(|| {
-            let allowed = format!("at most {}, as many as are planned", windows.len());
-            JukeboxError::range("the number of finished windows", n_windows, allowed)
-        })?;
-        let n_codes = saved.last().map_or(*n_prime, |last| last.start + last.n_tokens);
-        for state in states {
-            crate::jukebox::prior::check_below("a code", &state.codes, config.l_bins)?;
-            if state.codes.len() != n_codes || state.n_windows != *n_windows {
-                let (what, allowed) = ("the number of saved codes", n_codes.to_string());
-                return Err(JukeboxError::range(what, state.codes.len(), allowed));
-            }
-        }
-        windows.drain(..*n_windows);
-        Ok(windows)
     }
 }

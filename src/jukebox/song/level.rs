@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::take::{Take, n_common};
 use super::told::{Song, Told};
 use super::windows::{Plan, Window};
 use crate::jukebox::JukeboxError;
@@ -61,13 +62,6 @@ pub struct LevelSampler<'m, D = TokenRng> {
     symbols: Vec<u32>, // room for one of each take
 }
 
-/// One take on its way.
-struct Take<D> {
-    codes: Vec<u32>,
-    dice: D,
-    finished: LevelState<D>,
-}
-
 /// The window that is being written.
 struct Writing<'m> {
     window: Window,
@@ -104,33 +98,11 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         states: Vec<LevelState<D>>,
     ) -> Result<Self, JukeboxError> {
         let chooser = Chooser::new(settings)?;
-        let Some(LevelState { n_prime, n_windows, .. }) = states.first() else {
-            return Err(JukeboxError::range("the number of takes", 0, "at least 1"));
-        };
-        let (n_prime, n_windows) = (*n_prime, *n_windows);
-        let mut windows = plan.windows(prior.config().n_ctx, n_prime)?;
-        let saved = windows.get(..n_windows).ok_or_else(|| {
-            let allowed = format!("at most {}, as many as are planned", windows.len());
-            JukeboxError::range("the number of finished windows", n_windows, allowed)
-        })?;
-        let n_codes = saved.last().map_or(n_prime, |last| last.start + last.n_tokens);
-        for state in &states {
-            prior.check_codes(&state.codes)?;
-            if state.codes.len() != n_codes || state.n_windows != n_windows {
-                let (what, allowed) = ("the number of saved codes", n_codes.to_string());
-                return Err(JukeboxError::range(what, state.codes.len(), allowed));
-            }
-        }
-        windows.drain(..n_windows);
+        let windows = plan.windows_after(prior.config(), &states)?;
         for window in &windows {
             song.told(prior, window.start)?;
         }
-        let take = |state: LevelState<D>| Take {
-            codes: state.codes.clone(),
-            dice: state.dice.clone(),
-            finished: state,
-        };
-        let takes: Vec<_> = states.into_iter().map(take).collect();
+        let takes: Vec<_> = states.into_iter().map(Take::new).collect();
         let (windows, symbols) = (windows.into_iter(), Vec::with_capacity(takes.len()));
         Ok(Self { prior, song, chooser, takes, windows, writing: None, symbols })
     }
@@ -251,9 +223,7 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
         };
         let told = self.song.told(self.prior, window.start)?;
         let decoder = self.prior.start(told.condition(self.prior)?)?;
-        let first = &self.takes[0].codes[window.start..];
-        let is_common = self.takes.iter().all(|take| &take.codes[window.start..] == first);
-        let n_common = if is_common { first.len() } else { 0 };
+        let n_common = n_common(&self.takes, window.start);
         for Take { codes, .. } in &mut self.takes {
             codes.reserve(window.start + window.n_tokens - codes.len());
         }
@@ -263,12 +233,7 @@ impl<'m, D: Dice + Clone> LevelSampler<'m, D> {
 
     fn finish_window(&mut self) {
         self.writing = None;
-        for Take { codes, dice, finished } in &mut self.takes {
-            let new = &codes[finished.codes.len()..];
-            finished.codes.extend_from_slice(new);
-            finished.n_windows += 1;
-            finished.dice = dice.clone();
-        }
+        self.takes.iter_mut().for_each(Take::finish_window);
     }
 }
 

@@ -19,6 +19,7 @@ mod exactness;
 mod level;
 mod lyrics;
 mod score;
+pub(super) mod take;
 mod told;
 mod windows;
 mod writer;

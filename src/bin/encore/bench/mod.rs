@@ -90,7 +90,8 @@ pub fn run(args: &BenchArgs, as_json: bool) -> Result<(), Failure> {
         ));
         let stages = &composing.stages;
         lines.push(format!(
-            "of these, encoding {:.0} ms, reading {:.0} and the first piece {:.0}; {:.0} ms where the prime was listened to ahead",
+            "of these, encoding {:.0} ms, reading {:.0} and the first piece {:.0}; {:.0} ms where the prime \
+             was listened to ahead",
             stages.encoding_ms, stages.prefilling_ms, stages.first_piece_ms, composing.warm_ms
         ));
         facts["first_sound_stages_ms"] = json!({
