@@ -21,6 +21,9 @@
 //! | [`rt`] | the audio thread: capture, playback, mix, meters | `link`, `units` |
 //! | [`takes`] | takes as data: codes, recipe, audio files, pictures | `units` |
 //! | [`engine`] | the background side: sessions, streaming, the shared model | `link`, `jukebox`, `pack`, `units` |
+//! | [`corpus`] | music to train on, composed and rendered from a seed | `units` |
+//! | [`judge`] | how good music is, in numbers | `units` |
+//! | [`train`] | losses, the optimiser, the runs that make packs | `corpus`, `jukebox`, `lyrics`, `pack`, `units` |
 //! | [`params`] | one table of what the host sees, automates and saves | `link`, `units` |
 //! | [`ui`] | draws a status and returns a wish | `link`, `params`, `units` |
 //! | [`plugin`] | the core that knows no format, and an adapter for each | all above |
@@ -32,7 +35,9 @@
 //! press of Continue in `engine::take`; what the audio thread does in
 //! [`rt::AudioSide::process`]; what a user can set in [`params::TABLE`].
 
+pub mod corpus;
 pub mod engine;
+pub mod judge;
 pub mod jukebox;
 pub mod link;
 pub mod lyrics;
@@ -41,5 +46,6 @@ pub mod params;
 pub mod plugin;
 pub mod rt;
 pub mod takes;
+pub mod train;
 pub mod ui;
 pub mod units;

@@ -7,9 +7,12 @@ use std::{
 };
 
 /// Crates that only some rooms may know.
-const GUARDED: [(&str, &[&str]); 10] = [
-    ("candle_core", &["jukebox", "pack"]),
-    ("candle_nn", &["jukebox", "pack"]),
+const GUARDED: [(&str, &[&str]); 13] = [
+    ("candle_core", &["jukebox", "pack", "train"]),
+    ("candle_nn", &["jukebox", "pack", "train"]),
+    ("gemm", &["train"]),
+    ("fundsp", &["corpus"]),
+    ("rustysynth", &["corpus"]),
     ("egui", &["ui", "plugin"]),
     ("egui_baseview", &["plugin"]),
     ("clack_plugin", &["plugin/clap"]),

@@ -36,6 +36,10 @@ use clap::error::ErrorKind;
 use encore::jukebox::crew::Crew;
 use failure::Failure;
 
+/// Training asks for large buffers all the time, and fresh pages cost more than the arithmetic.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

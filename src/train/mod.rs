@@ -1,0 +1,11 @@
+//! Teaching the networks: losses, the optimiser, and the runs that can be stopped and taken up again.
+//!
+//! Differentiable operations are in [`ops`]: on the processor each is one pass written for it, on a
+//! graphics card the same in candle's own operations.
+
+pub mod adam;
+pub mod ops;
+pub mod run;
+
+pub use adam::{Adam, AdamConfig};
+pub use run::{Figures, RunConfig, TrainError, Trainee};
