@@ -139,6 +139,15 @@ impl PackDraft {
         Ok(())
     }
 
+    /// Writes the pack as the folder `out`, in the place of a pack that is there; a kill leaves the one or the
+    /// other, whole.
+    ///
+    /// # Errors
+    /// When `out` is something else, or cannot be written.
+    pub fn write_in_place(&self, out: &Path) -> Result<(), TrainError> {
+        replace_folder(out, |fresh| self.write(fresh))
+    }
+
     /// Writes the pack into a folder that is there.
     pub fn write(&self, dir: &Path) -> Result<(), TrainError> {
         let mut manifest = self.manifest.clone();
@@ -159,6 +168,30 @@ impl PackDraft {
             .map_err(|e| TrainError::Run { path: path.clone(), problem: e.to_string() })?;
         fs::write(&path, text + "\n").map_err(TrainError::io(&path))
     }
+}
+
+/// Has a pack written beside `out`, then puts it in its place.
+pub fn replace_folder(
+    out: &Path,
+    write: impl FnOnce(&Path) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    let is_empty = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
+    if out.exists() && !is_empty && !out.join(MANIFEST_FILE).is_file() {
+        let problem = "it is there already and is no model pack; choose another folder".into();
+        return Err(TrainError::Run { path: out.into(), problem });
+    }
+    let [fresh, aside] = ["new", "old"].map(|suffix| out.with_extension(suffix));
+    for left in [&fresh, &aside] {
+        let _ = fs::remove_dir_all(left); // of a run that was killed here
+    }
+    fs::create_dir_all(&fresh).map_err(TrainError::io(&fresh))?;
+    write(&fresh)?;
+    if out.exists() {
+        fs::rename(out, &aside).map_err(TrainError::io(out))?;
+    }
+    fs::rename(&fresh, out).map_err(TrainError::io(out))?;
+    let _ = fs::remove_dir_all(&aside); // gone already where there was none
+    Ok(())
 }
 
 /// The level that a tensor of a VQ-VAE belongs to: `encoders.1.…`, `bottleneck.level_blocks.1.k`.

@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
+use super::draft::replace_folder;
 use crate::corpus::CorpusError;
 use crate::jukebox::JukeboxError;
 use crate::pack::PackError;
@@ -212,14 +213,7 @@ fn keep(trainee: &dyn Trainee, dir: &Path) -> Result<(), TrainError> {
     candle_core::safetensors::save(&state, &fresh)?;
     File::open(&fresh).and_then(|file| file.sync_all()).map_err(TrainError::io(&fresh))?;
     fs::rename(&fresh, &path).map_err(TrainError::io(&path))?;
-    let (pack, fresh) = (dir.join("pack"), dir.join("pack.new"));
-    let _ = fs::remove_dir_all(&fresh); // of a run that was killed here
-    fs::create_dir_all(&fresh).map_err(TrainError::io(&fresh))?;
-    trainee.write_pack(&fresh)?;
-    if pack.exists() {
-        fs::remove_dir_all(&pack).map_err(TrainError::io(&pack))?;
-    }
-    fs::rename(&fresh, &pack).map_err(TrainError::io(&pack))
+    replace_folder(&dir.join("pack"), |fresh| trainee.write_pack(fresh))
 }
 
 fn read_state(dir: &Path) -> Result<Option<(u64, BTreeMap<String, Tensor>)>, TrainError> {
