@@ -187,3 +187,32 @@ impl CustomOp1 for Known {
         Ok(Some(Tensor::from_vec(grad, rebuilt.shape(), rebuilt.device())?))
     }
 }
+
+impl Losses {
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            l2: self.l2 + other.l2,
+            linf: self.linf + other.linf,
+            relative_l2: self.relative_l2 + other.relative_l2,
+            spectral: self.spectral + other.spectral,
+            multispectral: self.multispectral + other.multispectral,
+            convergence: self.convergence + other.convergence,
+            log_magnitude: self.log_magnitude + other.log_magnitude,
+        }
+    }
+
+    /// By name, but for the total.
+    pub fn figures(self) -> [(&'static str, f64); 7] {
+        [
+            ("l2", self.l2),
+            ("linf", self.linf),
+            ("relative_l2", self.relative_l2),
+            ("spectral", self.spectral),
+            ("multispectral", self.multispectral),
+            ("convergence", self.convergence),
+            ("log_magnitude", self.log_magnitude),
+        ]
+    }
+}
