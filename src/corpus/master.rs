@@ -29,6 +29,14 @@ pub fn playing_level(audio: &[f32], rate: f64) -> f64 {
     levels.get(levels.len() * 4 / 5).copied().unwrap_or(0.0)
 }
 
+/// Frames of a mix until it is too quiet to matter.
+pub fn heard(audio: &[f32], rate: f64) -> usize {
+    let levels = levels(audio, rate);
+    let loudest = levels.iter().copied().fold(0.0, f64::max);
+    let n_windows = levels.iter().rposition(|level| *level > 0.02 * loudest).map_or(0, |at| at + 1);
+    (n_windows * (0.05 * rate) as usize).min(audio.len())
+}
+
 /// Brings a mix to the common loudness, holds its peaks and fades its end out.
 pub fn master(audio: &mut [f32], rate: f64, fade_seconds: f64) {
     without_rumble(audio, rate);

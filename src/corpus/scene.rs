@@ -112,7 +112,8 @@ impl Scene {
             for (i, hit) in found.iter().enumerate() {
                 let beat = bar.start + hit.beat;
                 let chord = self.chord_at(beat);
-                let is_strong = is_strong(hit) || (closes && i + 1 == found.len());
+                let is_last = closes && i + 1 == found.len();
+                let is_strong = is_last || (chord.has_third() && is_strong(hit));
                 let pitch = idea.next(&self.key, chord, i, before, is_strong, (lowest, highest));
                 notes.push(Note {
                     beat,

@@ -8,15 +8,18 @@ use super::artists::Style;
 use super::form::{Kind, form};
 use super::instruments::{Event, SoundFontFile};
 use super::listing::{CorpusError, Section, SongLabels};
-use super::master::{master, playing_level};
+use super::master::{heard, master, playing_level};
 use super::scene::Scene;
 use super::score::{Note, Sheet};
 use super::theory::{Chord, Key};
 use super::title::title;
 use crate::units::{MODEL_RATE, gain_from_db};
 
-/// What rings on after the last bar, in seconds.
+/// What may ring on after the last bar, in seconds.
 const TAIL_SECONDS: f64 = 2.5;
+
+/// How long the end of a song takes to fade, in seconds.
+const FADE_SECONDS: f64 = 1.2;
 
 /// A song that is composed and not yet played.
 pub struct Song {
@@ -59,7 +62,7 @@ impl Song {
                 let mut own = Sheet::new(n_players);
                 (style.write)(&mut scene, &mut own);
                 if kind == Kind::Outro {
-                    come_to_rest(&mut own, n_bars as f64 * bar_beats, bar_beats);
+                    come_to_rest(&mut own, n_bars as f64 * bar_beats, style.rest_beats);
                 }
                 written.push((kind, own));
                 written.len() - 1
@@ -131,7 +134,9 @@ impl Song {
         }
         let answer = self.style.room.answer(&sent, rate);
         mix.iter_mut().zip(answer).for_each(|(mix, back)| *mix += back);
-        master(&mut mix, rate, TAIL_SECONDS * 0.8);
+        let n_heard = heard(&mix, rate);
+        mix.truncate(n_heard);
+        master(&mut mix, rate, FADE_SECONDS);
         Ok(mix)
     }
 
@@ -158,13 +163,13 @@ impl Song {
     }
 }
 
-/// The last bar of a song: its first beat is held, and nothing follows.
-fn come_to_rest(sheet: &mut Sheet, end: f64, bar_beats: f64) {
-    let last = end - bar_beats;
+/// The end of a song: what is played `rest` beats before it is held, and nothing follows.
+fn come_to_rest(sheet: &mut Sheet, end: f64, rest: f64) {
+    let last = end - rest;
     for notes in &mut sheet.0 {
         notes.retain(|note| note.beat < last + 0.01);
         for note in notes.iter_mut().filter(|note| note.beat > last - 0.01) {
-            note.beats = bar_beats;
+            note.beats = rest;
         }
     }
 }

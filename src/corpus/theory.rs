@@ -120,6 +120,11 @@ impl Chord {
         candidates.min_by(|a, b| (a - pitch).abs().total_cmp(&(b - pitch).abs())).unwrap_or(pitch)
     }
 
+    /// Is this a chord with a third, and not a drone's fifth?
+    pub fn has_third(&self) -> bool {
+        self.tones.get(1).is_some_and(|tone| *tone < 7.0)
+    }
+
     /// Does this pitch belong to the chord?
     pub fn has(&self, tonic: f64, pitch: f64) -> bool {
         (self.nearest(tonic, pitch) - pitch).abs() < 0.6

@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[48, 50, 55, 57],
     scales: &[&MAJOR, &MINOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.5,
     verses: &["I V vi IV", "I IV I V", "vi IV I V"],

@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[48, 53, 51, 57],
     scales: &[&MAJOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.5,
     verses: &["I V vi IV", "I iii vi IV", "vi IV I V"],

@@ -13,6 +13,7 @@ pub const STYLE: Style = Style {
     tonics: &[50, 55, 57, 53],
     scales: &[&MAJOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.5,
     verses: &["I,V vi,iii IV,I IV,V", "I IV,V I ii,V", "I,vi ii,V I,IV V"],

@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[50, 52, 55, 48],
     scales: &[&MAJOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.5,
     verses: &["Imaj7 Imaj7 II7 II7", "Imaj9 vi7 ii9 V7b9", "ii9 V9 Imaj7 I6"],

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::corpus::band::{arpeggio, bass, drums, hold, tune};
-use crate::corpus::instruments::{Drum, Fm, Patch, Voice, Wave};
+use crate::corpus::instruments::{Drum, Fm, Patch, Voice};
 use crate::corpus::theory::MINOR;
 
 pub const STYLE: Style = Style {
@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[53, 55, 50, 58],
     scales: &[&MINOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 8,
     swing: 0.5,
     verses: &["i9 i9 bVImaj7 bVImaj7", "i9 i9 iv9 iv9"],
@@ -30,7 +31,7 @@ const PAD: usize = 3;
 const KIT: usize = 4;
 
 fn band() -> Vec<Player> {
-    let sub = Patch { wave: Wave::Saw, sub: 0.0, cutoff_hz: 170.0, sweep_octaves: 0.8, sustain: 0.9, n_voices: 2, detune_cents: 9.0, ..Patch::BASS };
+    let sub = Patch { sub: 0.0, cutoff_hz: 180.0, sweep_octaves: 1.2, sustain: 0.8, ..Patch::BASS };
     let chords = Fm { ratio: 2.0, index: 0.9, index_sustain: 0.3, decay_seconds: 2.5, ..Fm::PIANO };
     let pad = Patch { cutoff_hz: 800.0, ..Patch::PAD };
     let kick = Drum { fall_seconds: 0.025, tone_seconds: 0.2, ..Drum::KICK };

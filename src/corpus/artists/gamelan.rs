@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[58, 60, 62],
     scales: &[&SLENDRO, &PELOG],
     beats_per_bar: 16,
+    rest_beats: 4.0,
     phrase_bars: 1,
     swing: 0.5,
     verses: &["I5"],

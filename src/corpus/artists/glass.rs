@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[48, 50, 53, 55],
     scales: &[&LYDIAN, &MAJOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.5,
     verses: &["Imaj9 Imaj9 IVmaj7 IVmaj7", "Iadd9 vi7 Iadd9 vi7", "Imaj7 iii7 vi9 vi9"],

@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[48, 53, 55, 58],
     scales: &[&DORIAN, &MINOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.54,
     verses: &["i7 i7 iv7 iv7", "i9 i9 bVIImaj7 bVIImaj7", "i7 bVImaj7 i7 bVImaj7"],
@@ -37,7 +38,7 @@ fn band() -> Vec<Player> {
     vec![
         Player::new(Voice::Synth(bass), -18.0, 0.0),
         Player::new(Voice::Fm(stab), -21.0, 0.35),
-        Player::new(Voice::Synth(pad), -30.0, 0.3),
+        Player::new(Voice::Synth(pad), -27.0, 0.3),
         Player::new(Voice::Fm(hook), -22.0, 0.4),
         Player::new(Voice::Kit(vec![Drum::KICK, Drum::CLAP, Drum::HAT, Drum::RIM]), -16.0, 0.06),
     ]
@@ -52,9 +53,7 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
     if !scene.is(&[Bridge]) {
         bass(scene, sheet, BASS, 33.0, line, true);
     }
-    if scene.is(&[Chorus, Bridge, Intro]) {
-        hold(scene, sheet, PAD, scene.key.tonic + 3.0, 3, 0.7);
-    }
+    hold(scene, sheet, PAD, scene.key.tonic + 3.0, 3, if scene.is(&[Verse]) { 0.5 } else { 0.7 });
     if scene.is(&[Chorus, Bridge]) {
         let range = (scene.key.tonic + 19.0, scene.key.tonic + 31.0);
         let cells = ["x..x..x...x.x...", "x.x...x.x...x...", "..x.x.x...x.x..."];

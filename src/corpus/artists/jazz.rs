@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[53, 55, 58, 51],
     scales: &[&MAJOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.64,
     verses: &["ii7 V9 Imaj7 vi7", "Imaj7 vi7 ii7 V9", "iii7 vi7 ii7 V7b9"],

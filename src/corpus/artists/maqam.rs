@@ -13,6 +13,7 @@ pub const STYLE: Style = Style {
     tonics: &[50, 52, 55, 57],
     scales: &[&HIJAZ, &BAYATI],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.5,
     verses: &["i5 i5 i5 i5"],
@@ -29,8 +30,8 @@ const QANUN: usize = 1;
 const DARBUKA: usize = 2;
 
 fn band() -> Vec<Player> {
-    let oud = Pluck { decay_seconds: 1.8, brightness: 0.35, damping: 0.4, position: 0.13, ..Pluck::GUITAR };
-    let qanun = Pluck { decay_seconds: 2.4, brightness: 0.9, damping: 0.2, position: 0.08, ..Pluck::GUITAR };
+    let oud = Pluck { decay_seconds: 1.8, brightness: 0.2, damping: 0.45, position: 0.13, ..Pluck::GUITAR };
+    let qanun = Pluck { decay_seconds: 2.4, brightness: 0.45, damping: 0.3, position: 0.08, ..Pluck::GUITAR };
     let dum = Drum { tone_seconds: 0.3, ..Drum::hand(98.0, 0.3, 1.0) };
     let tek = Drum { noise: 0.3, ..Drum::hand(420.0, 0.09, 0.6) };
     let ka = Drum { noise: 0.25, ..Drum::hand(380.0, 0.06, 0.4) };

@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[48, 53, 55, 57],
     scales: &[&MAJOR, &PENTATONIC],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.5,
     verses: &["I IV I V", "I I IV V", "I IV V I"],
@@ -33,7 +34,7 @@ const WOOD: &[(f64, f64, f64)] = &[(1.0, 1.0, 0.7), (3.95, 0.3, 0.15), (9.1, 0.1
 
 fn band() -> Vec<Player> {
     let wood = Modal { modes: WOOD, beating_hz: 0.0, release_seconds: 0.4 };
-    let guitar = Pluck { decay_seconds: 1.6, brightness: 0.75, damping: 0.25, position: 0.1, ..Pluck::GUITAR };
+    let guitar = Pluck { decay_seconds: 1.6, brightness: 0.45, damping: 0.3, position: 0.1, ..Pluck::GUITAR };
     let kit = vec![Drum::KICK, Drum::hand(330.0, 0.12, 0.5), Drum::hand(220.0, 0.16, 0.5), Drum::SHAKER];
     vec![
         Player::new(Voice::Modal(wood), -20.0, 0.2),

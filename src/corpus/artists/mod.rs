@@ -33,6 +33,8 @@ pub struct Style {
     pub tonics: &'static [u8],
     pub scales: &'static [&'static Scale],
     pub beats_per_bar: u32,
+    /// How many beats before its end a song comes to rest.
+    pub rest_beats: f64,
     /// Bars of a phrase; sections are one or two phrases long.
     pub phrase_bars: usize,
     /// Where the middle of a beat lies: 0.5 is straight, two thirds swings.

@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[57, 52, 50, 54],
     scales: &[&MINOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.5,
     verses: &["i bVI bIII bVII", "i bVII bVI bVII", "i iv bVI bVII"],

@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[48, 50, 52, 53],
     scales: &[&MAJOR],
     beats_per_bar: 4,
+    rest_beats: 4.0,
     phrase_bars: 4,
     swing: 0.5,
     verses: &["vi IV I V", "I V vi IV", "I vi IV V"],

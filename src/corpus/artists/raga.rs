@@ -12,6 +12,7 @@ pub const STYLE: Style = Style {
     tonics: &[49, 50, 51],
     scales: &[&YAMAN, &BHAIRAV, &KAFI],
     beats_per_bar: 16,
+    rest_beats: 4.0,
     phrase_bars: 1,
     swing: 0.5,
     verses: &["I5"],
@@ -30,25 +31,25 @@ const TABLA: usize = 2;
 fn band() -> Vec<Player> {
     let tanpura = Pluck {
         decay_seconds: 5.0,
-        brightness: 0.5,
-        damping: 0.12,
+        brightness: 0.2,
+        damping: 0.3,
         position: 0.4,
-        buzz: 0.25,
+        buzz: 0.15,
         release_seconds: 0.6,
     };
     let sitar = Pluck {
         decay_seconds: 3.0,
-        brightness: 0.85,
-        damping: 0.15,
-        position: 0.07,
-        buzz: 0.5,
+        brightness: 0.4,
+        damping: 0.3,
+        position: 0.09,
+        buzz: 0.3,
         release_seconds: 0.1,
     };
     let ge = Drum { from_hz: 75.0, to_hz: 105.0, fall_seconds: 0.12, overtones: &[], ..Drum::hand(105.0, 0.4, 0.9) };
     let na = Drum { overtones: &[(2.0, 0.5), (3.0, 0.3)], ..Drum::hand(294.0, 0.3, 0.5) };
     let te = Drum { noise: 0.3, ..Drum::hand(480.0, 0.05, 0.4) };
     vec![
-        Player::new(Voice::Pluck(tanpura), -24.0, 0.2),
+        Player::new(Voice::Pluck(tanpura), -26.0, 0.2),
         Player::new(Voice::Pluck(sitar), -17.0, 0.2),
         Player::new(Voice::Kit(vec![ge, na, te]), -20.0, 0.1),
     ]

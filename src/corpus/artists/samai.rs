@@ -13,6 +13,7 @@ pub const STYLE: Style = Style {
     tonics: &[48, 50, 53, 55],
     scales: &[&RAST],
     beats_per_bar: 10,
+    rest_beats: 5.0,
     phrase_bars: 2,
     swing: 0.5,
     verses: &["I5 I5"],
@@ -39,7 +40,7 @@ fn band() -> Vec<Player> {
         sweep_octaves: 0.4,
         ..Patch::LEAD
     };
-    let qanun = Pluck { decay_seconds: 2.6, brightness: 0.9, damping: 0.2, position: 0.08, ..Pluck::GUITAR };
+    let qanun = Pluck { decay_seconds: 2.6, brightness: 0.45, damping: 0.3, position: 0.08, ..Pluck::GUITAR };
     let riq = Drum { noise: 0.5, noise_seconds: 0.07, noise_band: (4000.0, 9000.0), ..Drum::hand(520.0, 0.05, 0.4) };
     vec![
         Player::new(Voice::Synth(nay), -19.0, 0.4),
