@@ -34,9 +34,7 @@ pub enum TrainError {
     #[error("{path:?}: {problem}")]
     Run { path: PathBuf, problem: String },
     /// The loss or a gradient is no longer a number.
-    #[error(
-        "training diverged at step {step_idx}: a gradient is not a number; a lower rate may help"
-    )]
+    #[error("training diverged at step {step_idx}: a gradient is not a number; a lower rate may help")]
     Diverged { step_idx: u64 },
     /// A kept state without one of the tensors that are needed.
     #[error("the kept state has no tensor {name:?} of the right shape")]
@@ -80,8 +78,7 @@ pub trait Trainee {
     fn state(&self) -> Result<BTreeMap<String, Tensor>, TrainError>;
 
     /// Goes back to a state that was taken after `n_steps`.
-    fn restore(&mut self, n_steps: u64, state: &BTreeMap<String, Tensor>)
-    -> Result<(), TrainError>;
+    fn restore(&mut self, n_steps: u64, state: &BTreeMap<String, Tensor>) -> Result<(), TrainError>;
 
     /// Measures on what is kept from training, for the curve; `None` where nothing is.
     fn held_out(&mut self) -> Result<Option<Figures>, TrainError>;
@@ -162,13 +159,7 @@ pub fn run(
             let held_out =
                 held_out.map(|all| all.into_iter().map(|(k, v)| (k.to_owned(), v)).collect());
             let seconds_left = seconds_per_step * (config.n_steps - n_steps) as f64;
-            line = Some(MetricsLine {
-                step: n_steps,
-                training,
-                held_out,
-                seconds_per_step,
-                seconds_left,
-            });
+            line = Some(MetricsLine { step: n_steps, training, held_out, seconds_per_step, seconds_left });
             (n_summed, since) = (0, Instant::now());
         }
         if let Some(line) = &line {

@@ -3,14 +3,14 @@
 use super::*;
 use crate::corpus::band::{bass, comp, drums, hold, tune};
 use crate::corpus::instruments::{Drum, Fm, Patch, Voice, Wave};
-use crate::corpus::theory::{DORIAN, MINOR};
+use crate::corpus::theory::MINOR;
 
 pub const STYLE: Style = Style {
     name: "Velvet Signal",
     genre: "House",
     tempi: &[120.0, 124.0, 128.0],
     tonics: &[48, 53, 55, 58],
-    scales: &[&DORIAN, &MINOR],
+    scales: &[&MINOR],
     beats_per_bar: 4,
     rest_beats: 4.0,
     phrase_bars: 4,
