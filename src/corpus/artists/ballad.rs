@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["IV V vi I", "I V vi IV", "IV I ii V"],
     bridges: &["ii vi IV V", "vi V IV V"],
     room: Room::HALL,
-    language: Some("de"),
+    singing: Some(Singing { language: "de", seed: 9 }),
     band,
     write,
 };

@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["ii7 V9 Imaj7 vi7", "IVmaj7 iv6 iii7 VI7b9", "ii9 ii9 V9 V7b9"],
     bridges: &["iv7 bVII9 bIIImaj7 bVI7", "iii7 VI7b9 ii7 V7b9"],
     room: Room::SMALL,
-    language: Some("it"),
+    singing: Some(Singing { language: "it", seed: 13 }),
     band,
     write,
 };
