@@ -4,5 +4,7 @@
 //! its labels as JSON beside it. [`listing`] reads and writes that, for those who only listen.
 
 pub mod listing;
+pub mod voice;
+pub mod words;
 
 pub use listing::{CorpusError, Listing, SongLabels};

@@ -1,0 +1,2 @@
+//! stub
+pub const LANGUAGES: [&str; 4] = ["en", "es", "de", "it"];
