@@ -42,6 +42,9 @@ pub fn syllables(phonemes: &str) -> Vec<Syllable> {
             consonants.push(plain);
             continue;
         }
+        if stressed {
+            close_before(&mut done, &mut consonants);
+        }
         let n_coda = if done.is_empty() { 0 } else { coda_len(&consonants) };
         let onset = consonants.split_off(n_coda);
         if let Some(last) = done.last_mut() {
@@ -59,6 +62,23 @@ pub fn syllables(phonemes: &str) -> Vec<Syllable> {
         }),
     }
     done
+}
+
+/// Makes a close vowel right before an accented one its glide, as in `cuore`, which is sung on two notes.
+fn close_before(done: &mut Vec<Syllable>, consonants: &mut Vec<String>) {
+    let touches = consonants.iter().all(|c| c == ";");
+    let glide = match done.last() {
+        Some(last) if touches && !last.stressed && !last.onset.is_empty() => match last.vowel.as_str() {
+            "i" | "I" => "j",
+            "u" | "U" => "w",
+            _ => return,
+        },
+        _ => return,
+    };
+    if let Some(last) = done.pop() {
+        *consonants = last.onset;
+        consonants.push(glide.into());
+    }
 }
 
 /// How many of the consonants between two vowels belong to the first: the second takes as many as can begin
@@ -94,7 +114,7 @@ fn plain(phoneme: &str) -> String {
 }
 
 fn is_vowel(phoneme: &str) -> bool {
-    matches!(phoneme, "n-" | "m-" | "l-" | "r-")
+    matches!(phoneme, "n-" | "m-" | "l-")
         || (phoneme != "@-" && phoneme.chars().next().is_some_and(is_vowel_letter))
 }
 
@@ -115,6 +135,8 @@ mod tests {
         assert_eq!(cut("m 'aU n t I n"), ["m'aUn", "t'In"]);
         assert_eq!(cut("s 'I l v 3"), ["s'Il", "v'3"]);
         assert_eq!(cut("e s t r 'e l a"), ["'e", "str'e", "l'a"]);
+        assert_eq!(cut("k U 'O R e"), ["kw'O", "R'e"]);
+        assert_eq!(cut("m 'i ; o"), ["m'i", ";'o"]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ const JOIN_SECONDS: f64 = 0.02;
 const LEGATO_SECONDS: f64 = 0.06;
 /// Longest fade of a vowel that nothing follows.
 const RELEASE_SECONDS: f64 = 0.09;
+/// Fade of a sound that follows a pause.
+const ATTACK_SECONDS: f64 = 0.01;
 /// Most of a note's time that consonants before or after its vowel take.
 const CONSONANT_SHARE: f64 = 0.45;
 const LONGEST_ONSET_SECONDS: f64 = 0.22;
@@ -30,6 +32,8 @@ pub struct Placed {
     pub is_bound: bool,
     /// Whether this one follows without a pause.
     pub follows: bool,
+    /// Time over which its end fades, where nothing is bound to it.
+    pub release: f64,
 }
 
 /// Places syllables on notes, one on each.
@@ -66,7 +70,9 @@ pub fn place(units: &[&Unit], notes: &[SungNote]) -> Vec<Placed> {
         let follows = placed.last().is_some_and(|before| before.is_bound);
         let end = end.min(next).max(vowel_start);
         let coda_start = coda_start.clamp(vowel_start, end);
-        placed.push(Placed { start: starts[i], vowel_start, coda_start, end, is_bound, follows });
+        let release = if unit.is_closed { 0.01 } else { RELEASE_SECONDS };
+        let start = starts[i];
+        placed.push(Placed { start, vowel_start, coda_start, end, is_bound, follows, release });
     }
     placed
 }
@@ -95,13 +101,14 @@ impl Placed {
 
     /// How much of this syllable's throat sounds at `seconds`, 0 to 1; bound neighbours add up to 1.
     pub fn weight(&self, seconds: f64) -> f64 {
-        let edge = |joined: bool, inside: f64| {
+        let edge = |joined: bool, inside: f64, fade: f64| {
             let (inside, over) =
-                if joined { (inside + JOIN_SECONDS, 2.0 * JOIN_SECONDS) } else { (inside, 0.01) };
+                if joined { (inside + JOIN_SECONDS, 2.0 * JOIN_SECONDS) } else { (inside, fade) };
             let part = (inside / over).clamp(0.0, 1.0);
             part * part * (3.0 - 2.0 * part)
         };
-        edge(self.follows, seconds - self.start) * edge(self.is_bound, self.end - seconds)
+        edge(self.follows, seconds - self.start, ATTACK_SECONDS)
+            * edge(self.is_bound, self.end - seconds, self.release)
     }
 
     /// From when to when [`Self::weight`] is more than nothing.

@@ -20,6 +20,8 @@ pub struct Timbre {
     pub tilt_db: f32,
     /// Strength of the singer's formant at about 3 kHz, in decibels.
     pub ring_db: f32,
+    /// How far the air above 4.5 kHz stays below the strongest formant, in decibels.
+    pub air_db: f32,
     /// How much of the sound above some kHz is breath, 0 to 1.
     pub breath: f32,
     pub vibrato_hz: f64,
@@ -42,6 +44,7 @@ impl Timbre {
             formant_scale: if is_high { rng.random_range(1.1..1.2) } else { rng.random_range(0.94..1.04) },
             tilt_db: rng.random_range(-1.0..1.5),
             ring_db: if is_high { rng.random_range(0.0..4.0) } else { rng.random_range(2.0..6.0) },
+            air_db: rng.random_range(36.0..44.0),
             breath: rng.random_range(0.15..0.5),
             vibrato_hz: rng.random_range(5.0..6.2),
             vibrato_cents: rng.random_range(18.0..38.0),
@@ -54,7 +57,14 @@ impl Timbre {
     /// The envelope that this singer gives to what a man's voice said.
     pub fn shape(&self, planner: &mut RealFftPlanner<f32>, spoken: &Cepstrum) -> Cepstrum {
         let logs = analysis::logs(planner, spoken);
-        let shaped: Vec<f32> = (0..N_BINS).map(|bin| self.log_at(&logs, bin)).collect();
+        let mut shaped: Vec<f32> = (0..N_BINS).map(|bin| self.log_at(&logs, bin)).collect();
+        let loudest = shaped.iter().fold(f32::MIN, |loudest, log| loudest.max(*log));
+        for (bin, log) in shaped.iter_mut().enumerate() {
+            let octaves = (bin as f32 * BIN_HZ / 4_500.0).log2();
+            if octaves > -0.2 {
+                *log = log.max(loudest - (self.air_db + 10.0 * octaves) / 8.686);
+            }
+        }
         analysis::cepstrum(planner, &shaped)
     }
 
