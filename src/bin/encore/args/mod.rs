@@ -2,6 +2,7 @@
 
 pub mod corpus;
 pub mod song;
+pub mod train;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +53,8 @@ pub enum Command {
     Score(ScoreArgs),
     /// Say when each word of the lyrics is sung
     Align(AlignArgs),
+    /// Train networks on music that `encore corpus` made
+    Train(train::TrainArgs),
     /// Measure how fast this machine decodes, beside how fast it reads memory
     Bench(BenchArgs),
     /// Compose and render music to train on
