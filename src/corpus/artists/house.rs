@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["i9 iv9 bVII9 bIIImaj7", "bVImaj7 bVII9 i9 i9", "iv9 i9 iv9 v7"],
     bridges: &["bVImaj7 bVImaj7 v7 v7", "iv9 iv9 bVII9 bVII9"],
     room: Room::SMALL,
-    language: None,
+    singing: None,
     band,
     write,
 };
