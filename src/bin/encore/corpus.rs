@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use encore::corpus::{CorpusError, MakeConfig, make};
+use encore::corpus::{MakeConfig, make};
 use serde_json::json;
 
 use crate::args::corpus::CorpusArgs;
@@ -47,13 +47,4 @@ pub fn run(args: &CorpusArgs, as_json: bool) -> Result<(), Failure> {
         listing.songs.len(),
         listing.artists.len(),
     ))
-}
-
-impl From<CorpusError> for Failure {
-    fn from(e: CorpusError) -> Self {
-        match e {
-            CorpusError::Io { .. } => Self::Failed(e.to_string()),
-            _ => Self::BadInput(e.to_string()),
-        }
-    }
 }
