@@ -4,8 +4,10 @@
 //! graphics card the same in candle's own operations.
 
 pub mod adam;
+pub mod draft;
 pub mod ops;
 pub mod run;
 
 pub use adam::{Adam, AdamConfig};
+pub use draft::PackDraft;
 pub use run::{Figures, RunConfig, TrainError, Trainee};

@@ -35,6 +35,39 @@ impl Drop for SecondsBar {
     }
 }
 
+/// A bar over steps of training. Gone when it is dropped.
+pub struct StepsBar(ProgressBar);
+
+impl StepsBar {
+    pub fn new(doing: &'static str, n_steps: u64) -> Self {
+        let bar = ProgressBar::new(n_steps).with_message(doing);
+        let template = "{msg} {wide_bar:.yellow/238} {pos} of {len} steps, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━─"));
+        }
+        Self(bar)
+    }
+
+    pub fn set(&self, n_steps: u64) {
+        self.0.set_position(n_steps);
+    }
+
+    pub fn set_message(&self, doing: String) {
+        self.0.set_message(doing);
+    }
+
+    /// Prints above the bar.
+    pub fn print<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+}
+
+impl Drop for StepsBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// A bar over bytes of files. Gone when it is dropped.
 pub struct BytesBar(ProgressBar);
 

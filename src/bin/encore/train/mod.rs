@@ -1,0 +1,108 @@
+//! `encore train`: networks from music, in runs that can be stopped and taken up again.
+
+mod curve;
+
+use std::fs;
+use std::path::Path;
+
+use encore::train::run::{MetricsLine, metrics, run as run_steps};
+use encore::train::{PackDraft, RunConfig, TrainError, Trainee};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::args::train::{JoinArgs, OnPackArgs, RunArgs, Train, TrainArgs};
+use crate::failure::{Failure, print, print_json};
+use crate::open;
+use crate::progress::StepsBar;
+
+pub fn run(args: &TrainArgs, as_json: bool) -> Result<(), Failure> {
+    match &args.what {
+        Train::Vqvae(args) => vqvae(args, as_json),
+        Train::Prior(args) | Train::Upsampler(args) => prior(args, as_json),
+        Train::Join(args) => join(args, as_json),
+    }
+}
+
+fn join(args: &JoinArgs, as_json: bool) -> Result<(), Failure> {
+    let mut drafts =
+        args.packs.iter().map(|dir| PackDraft::open(open::pack(dir)?.dir()).map_err(Failure::from));
+    let Some(whole) = drafts.next() else {
+        return Err(Failure::BadInput("there is no pack to join".into()));
+    };
+    let mut whole = whole?;
+    for part in drafts {
+        whole.join(&part?)?;
+    }
+    let of = whole.manifest();
+    let name = args.name.clone().unwrap_or(of.name.clone());
+    let description = args.description.clone().unwrap_or(of.description.clone());
+    let licence = of.licence.clone();
+    whole.describe(&name, &licence, &description);
+    whole.write_in_place(&args.out)?;
+    let manifest = whole.manifest();
+    let levels = &manifest.vqvae.levels_present;
+    let priors: Vec<_> = manifest.priors.iter().map(|prior| prior.config.level).collect();
+    if as_json {
+        return print_json(&json!({ "pack": args.out, "levels": levels, "priors": priors }));
+    }
+    print(&format!("{}: levels {levels:?}, priors of levels {priors:?}", args.out.display()))
+}
+
+/// A recipe, as it is on disk.
+fn recipe<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    let text =
+        fs::read(path).map_err(|e| Failure::BadInput(format!("{path:?} cannot be read: {e}")))?;
+    serde_json::from_slice(&text)
+        .map_err(|e| Failure::BadInput(format!("{path:?} is no such recipe: {e}")))
+}
+
+/// Trains, tells how it goes, and draws the curve.
+fn drive(
+    trainee: &mut dyn Trainee,
+    config: &RunConfig,
+    dir: &Path,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let began_at = trainee.n_steps();
+    let bar = StepsBar::new("training", config.n_steps);
+    let mut said = Ok(());
+    run_steps(trainee, config, dir, |n_steps, line| {
+        bar.set(n_steps);
+        if let Some(line) = line {
+            bar.set_message(summary(line));
+            said = match as_json {
+                true => print(&json!(line).to_string()), // a line each
+                false => bar.print(|| print(&sentence(line, config.n_steps))),
+            };
+        }
+        said.is_ok()
+    })?;
+    drop(bar);
+    said?;
+    let lines = metrics(dir)?;
+    curve::write(&dir.join("curve.png"), &lines)?;
+    if began_at == config.n_steps && !as_json {
+        print("this run has all of its steps; its pack is in the folder pack")?;
+    }
+    Ok(())
+}
+
+fn summary(line: &MetricsLine) -> String {
+    let loss = line.training.get("loss").copied().unwrap_or(f64::NAN);
+    format!("loss {loss:.4}")
+}
+
+fn sentence(line: &MetricsLine, n_steps: u64) -> String {
+    let figures = |all: &std::collections::BTreeMap<String, f64>| {
+        all.iter().map(|(name, value)| format!("{name} {value:.4}")).collect::<Vec<_>>().join("  ")
+    };
+    let held_out = line.held_out.as_ref().map(|all| format!("  held out: {}", figures(all)));
+    let minutes_left = line.seconds_left / 60.0;
+    format!(
+        "step {} of {n_steps}  {}{}  {:.3} s a step, {minutes_left:.0} min left",
+        line.step,
+        figures(&line.training),
+        held_out.unwrap_or_default(),
+        line.seconds_per_step,
+    )
+}
