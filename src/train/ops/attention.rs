@@ -299,6 +299,11 @@ mod tests {
         (0..3).map(|i| part(i).contiguous().unwrap()).collect()
     }
 
+    fn side_by_side(numbers: &[f32], width: usize) -> Asked<'_> {
+        let columns = |first| Columns { numbers, row_len: 3 * width, first };
+        Asked { queries: columns(0), keys: columns(width), values: columns(2 * width) }
+    }
+
     #[test]
     fn attention_and_its_gradients_are_those_of_the_reference() {
         use Attention::*;
@@ -311,14 +316,7 @@ mod tests {
                     Sight { attention, n_sequences, n_steps, n_keys: n_steps, block_len, heads, width };
                 let numbers: Vec<f32> = qkv.flatten_all().unwrap().to_vec1().unwrap();
                 let mut out = vec![0.0; numbers.len() / 3];
-                let columns = |numbers, first| Columns { numbers, row_len: 3 * width, first };
-                let asked = |numbers| Asked {
-                    queries: columns(numbers, 0),
-                    keys: columns(numbers, width),
-                    values: columns(numbers, 2 * width),
-                };
-
-                attend(&sight, asked(&numbers), &mut out);
+                attend(&sight, side_by_side(&numbers, width), &mut out);
                 let shape = (n_sequences, n_steps, width);
                 let ours = node(&[qkv.as_tensor()], out, shape, move |grad| {
                     let mut grad_qkv = vec![0.0; numbers.len()];
@@ -329,7 +327,8 @@ mod tests {
                         keys: columns(width),
                         values: columns(2 * width),
                     };
-                    attend_back(&sight, asked(&numbers), grad, &gradients);
+                    let asked = side_by_side(&numbers, width);
+                    attend_back(&sight, asked, grad, &gradients);
                     vec![Some(grad_qkv)]
                 });
 

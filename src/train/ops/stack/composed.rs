@@ -5,6 +5,7 @@ use candle_core::{Result, Tensor, bail};
 use super::LayerTensors;
 use crate::jukebox::config::StackShape;
 use crate::jukebox::prior::attention::Attention;
+use crate::train::ops::norm;
 
 pub fn run(
     shape: &StackShape,
@@ -15,7 +16,7 @@ pub fn run(
     let scale = if shape.res_scale { 1.0 / shape.depth as f64 } else { 1.0 };
     let mut x = x.clone();
     for LayerTensors { attention, tensors } in layers {
-        let h = norm(&x, &tensors[0], &tensors[1])?;
+        let h = norm::composed(&x, &tensors[0], &tensors[1])?;
         let qkv = dense(&h, &tensors[2], &tensors[3])?;
         let parts = match attention {
             Attention::Lyrics { .. } => {
@@ -33,18 +34,13 @@ pub fn run(
         let (b, _, n_steps, _) = a.dims4()?;
         let a = a.transpose(1, 2)?.contiguous()?.reshape((b, n_steps, ()))?;
         let a = dense(&a, &tensors[4], &tensors[5])?;
-        let h = norm(&(&x + &a)?, &tensors[6], &tensors[7])?;
+        let h = norm::composed(&(&x + &a)?, &tensors[6], &tensors[7])?;
         let h = dense(&h, &tensors[8], &tensors[9])?;
         let h = (&h * candle_nn::ops::sigmoid(&(&h * 1.702)?)?)?;
         let m = dense(&h, &tensors[10], &tensors[11])?;
         x = if scale == 1.0 { ((x + a)? + m)? } else { (x + ((a + m)? * scale)?)? };
     }
     Ok(x)
-}
-
-fn norm(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    let norm = candle_nn::LayerNorm::new(weight.clone(), bias.clone(), 1e-5);
-    candle_nn::Module::forward(&norm, x)
 }
 
 fn dense(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {

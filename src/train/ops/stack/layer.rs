@@ -292,7 +292,8 @@ impl Layer {
             };
             grad_branch.clear();
             grad_branch.extend(grad.iter().map(|grad| grad * self.branch_scale));
-            [grad_hidden, active].map(|rows| rows.resize(tile.len() * m, 0.0));
+            grad_hidden.resize(tile.len() * m, 0.0);
+            active.resize(tile.len() * m, 0.0);
             h.resize(tile.len() * w, 0.0);
 
             dense::back(grad_branch, &weights[OUT], m, grad_hidden);
