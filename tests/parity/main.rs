@@ -13,6 +13,7 @@ mod prior;
 mod sampling;
 mod shapes;
 mod tally;
+mod training;
 mod vqvae;
 mod weights;
 

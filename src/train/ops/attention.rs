@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::buffers::Buffer;
 use super::lanes::Shared;
 use super::machine::{exp, for_machine, highest_of, sum_of};
 use super::product::{Into, View, product, product_into};
@@ -63,7 +64,7 @@ pub struct SharedColumns {
 /// What queries make of the values, `[n_sequences * n_steps, width]`; `out` is zeros before.
 pub fn attend(sight: &Sight, asked: Asked, out: &mut [f32]) {
     let out = SharedColumns { numbers: Shared::new(out), row_len: sight.width, first: 0 };
-    sight.tasks().into_par_iter().for_each_init(Vec::new, |weights, task| {
+    sight.tasks().into_par_iter().for_each_init(Buffer::default, |weights, task| {
         for tile in &task.tiles {
             for head in task.heads.clone() {
                 let place = |rows| Place { sight, sequence: task.sequence, rows, head };
@@ -82,7 +83,7 @@ pub fn attend(sight: &Sight, asked: Asked, out: &mut [f32]) {
 pub fn attend_back(sight: &Sight, asked: Asked, grad: &[f32], gradients: &Gradients) {
     let grad = Columns { numbers: grad, row_len: sight.width, first: 0 };
     let scale = sight.scale();
-    sight.tasks().into_par_iter().for_each_init(<[Vec<f32>; 2]>::default, |scratch, task| {
+    sight.tasks().into_par_iter().for_each_init(<[Buffer; 2]>::default, |scratch, task| {
         let [weights, grad_weights] = scratch;
         for tile in &task.tiles {
             for head in task.heads.clone() {
@@ -96,7 +97,7 @@ pub fn attend_back(sight: &Sight, asked: Asked, grad: &[f32], gradients: &Gradie
                     of_keys.view(asked.values, sight.n_keys),
                 );
                 let grad = of_queries.view(grad, sight.n_steps);
-                grad_weights.resize(weights.len(), 0.0);
+                grad_weights.fit(weights.len());
                 product(grad_weights, n_keys, grad, values.t(), Into::Replace, 1.0);
                 let seen = View::rows(weights, n_keys);
                 // SAFETY: tiles of different tasks share neither queries nor keys of a head
@@ -254,9 +255,9 @@ impl Place<'_> {
 }
 
 /// How much each query of a tile looks at each key, `[n_queries, n_keys]`.
-fn weigh(tile: &Tile, asked: &Asked, queries: Place, keys: Place, weights: &mut Vec<f32>) {
+fn weigh(tile: &Tile, asked: &Asked, queries: Place, keys: Place, weights: &mut Buffer) {
     let sight = queries.sight;
-    weights.resize(tile.queries.n * tile.keys.n, 0.0);
+    weights.fit(tile.queries.n * tile.keys.n);
     let (q, k) = (queries.view(asked.queries, sight.n_steps), keys.view(asked.keys, sight.n_keys));
     product(weights, tile.keys.n, q, k.t(), Into::Replace, sight.scale());
     softmax(weights, tile.keys.n, tile.n_seen);

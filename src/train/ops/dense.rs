@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::buffers::Buffer;
 use super::lanes::{Shared, sum_over_rows};
 use super::machine::{add, for_machine};
 use super::node::{node, numbers, wanted};
@@ -58,8 +59,8 @@ pub fn dense(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
         let grad_b = sums.pop();
         vec![
             asked[0].then_some(grad_x),
-            sums.pop().filter(|_| asked[1]),
-            grad_b.filter(|_| asked[2]),
+            sums.pop().filter(|_| asked[1]).map(Buffer::into_vec),
+            grad_b.filter(|_| asked[2]).map(Buffer::into_vec),
         ]
     })
 }

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::buffers::Buffer;
 use super::machine::add;
 
 /// Parts that rows are cut into; each has sums of its own, which are added up in the end.
@@ -17,12 +18,12 @@ pub fn sum_over_rows<S: Send>(
     n_rows: usize,
     n_sums: &[usize],
     scratch: impl Fn() -> S + Sync,
-    work: impl Fn(std::ops::Range<usize>, &mut [Vec<f32>], &mut S) + Sync,
-) -> Vec<Vec<f32>> {
+    work: impl Fn(std::ops::Range<usize>, &mut [Buffer], &mut S) + Sync,
+) -> Vec<Buffer> {
     let n_tiles = n_rows.div_ceil(TILE);
     let n_lanes = N_LANES.min(n_tiles).max(1);
     let lane = |lane_idx: usize| {
-        let mut sums: Vec<Vec<f32>> = n_sums.iter().map(|n| vec![0.0; *n]).collect();
+        let mut sums: Vec<Buffer> = n_sums.iter().map(|n| Buffer::zeros(*n)).collect();
         let mut scratch = scratch();
         let first = |idx: usize| idx * n_tiles / n_lanes;
         for tile in first(lane_idx)..first(lane_idx + 1) {

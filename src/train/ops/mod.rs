@@ -8,6 +8,7 @@
 //! that is taken up again goes on to the bit.
 
 pub mod attention;
+pub mod buffers;
 pub mod dense;
 pub mod gelu;
 pub mod lanes;

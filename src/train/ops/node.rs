@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor, bail};
+
+use super::buffers::Buffer;
 
 /// Gradients of the tensors of a node, in their order; none where it is not asked for.
 pub type Gradients = Vec<Option<Vec<f32>>>;
@@ -55,6 +57,19 @@ pub fn numbers(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
 }
 
+/// The same in a buffer that is used again.
+pub fn buffer(tensor: &Tensor) -> Result<Buffer> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => {
+            let numbers = &storage.as_slice::<f32>()?[layout.start_offset()..];
+            Ok(Buffer::of(&numbers[..layout.shape().elem_count()]))
+        }
+        _ => bail!("numbers that are not in the processor's memory"),
+    }
+}
+
 #[derive(Clone, Default)]
 struct Stash(Arc<Mutex<HashMap<usize, Vec<f32>>>>);
 
@@ -88,7 +103,7 @@ impl CustomOp1 for Made {
         let Some(backward) = backward else {
             bail!("a node can be gone back through once");
         };
-        let gradients = backward(&numbers(grad)?);
+        let gradients = backward(&buffer(grad)?);
         let gradients = gradients.into_iter().enumerate();
         self.stash.open().extend(gradients.filter_map(|(idx, grad)| Some((idx, grad?))));
         ties.zeros_like().map(Some)

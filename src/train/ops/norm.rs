@@ -2,6 +2,7 @@
 
 use candle_core::{D, Result, Tensor};
 
+use super::buffers::Buffer;
 use super::lanes::{Shared, sum_over_rows};
 use super::machine::{for_machine, sum_of};
 use super::node::{node, numbers};
@@ -34,6 +35,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> 
                 normalise_back(&rows[span], &w, grad, grad_w, grad_b);
             },
         );
+        let sums = sums.into_iter().map(Buffer::into_vec);
         std::iter::once(grad_x).chain(sums).map(Some).collect()
     })
 }

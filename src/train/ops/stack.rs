@@ -6,7 +6,8 @@
 use candle_core::{Result, Tensor, bail};
 
 use self::layer::Layer;
-use super::node::{node, numbers, wanted};
+use super::buffers::Buffer;
+use super::node::{buffer, node, wanted};
 use crate::jukebox::config::StackShape;
 use crate::jukebox::prior::attention::Attention;
 
@@ -60,7 +61,7 @@ pub fn run_stack(
     args.extend(layers.iter().flat_map(|layer| &layer.tensors));
     let asked = wanted(&args);
     let is_kept = asked.contains(&true);
-    let states = states.map(numbers).transpose()?;
+    let states = states.map(buffer).transpose()?;
     let mut made = Vec::new();
     let mut first = n_before;
     for tensors in layers {
@@ -68,18 +69,18 @@ pub fn run_stack(
         made.push(Layer::new(shape, tensors, asked, [b, n_steps], states.as_deref())?);
         first += tensors.tensors.len();
     }
-    let mut h = numbers(x)?;
+    let mut h = buffer(x)?;
     for layer in &mut made {
         h = layer.forward(h, states.as_deref(), is_kept);
     }
-    node(&args, h, (b, n_steps, width), move |grad| {
-        let mut grad = grad.to_vec();
-        let mut grad_states = states.as_ref().map(|states| vec![0.0; states.len()]);
+    node(&args, h.into_vec(), (b, n_steps, width), move |grad| {
+        let mut grad = Buffer::of(grad);
+        let mut grad_states = states.as_ref().map(|states| Buffer::zeros(states.len()));
         let mut gradients = Vec::new(); // of the last layer first
         while let Some(layer) = made.pop() {
             gradients.push(layer.backward(&mut grad, states.as_deref(), grad_states.as_deref_mut()));
         }
-        let before = std::iter::once(Some(grad)).chain(grad_states.map(Some));
+        let before = std::iter::once(grad).chain(grad_states).map(|grad| Some(grad.into_vec()));
         before.chain(gradients.into_iter().rev().flatten()).collect()
     })
 }

@@ -2,6 +2,7 @@
 
 use candle_core::{D, Result, Tensor, bail};
 
+use super::buffers::Buffer;
 use super::dense::add_weights;
 use super::lanes::{Shared, sum_over_rows};
 use super::machine::{exp, for_machine, highest_of, sum_of};
@@ -40,9 +41,9 @@ pub fn surprise(h: &Tensor, table: &Tensor, targets: &Targets) -> Result<(Tensor
     let sums = sum_over_rows(
         n_rows,
         &[if wants_any { head.len() } else { 0 }],
-        Vec::new,
-        |tile, sums, logits: &mut Vec<f32>| {
-            logits.resize(tile.len() * n_symbols, 0.0);
+        Buffer::default,
+        |tile, sums, logits| {
+            logits.fit(tile.len() * n_symbols);
             let rows = &rows[tile.start * width..tile.end * width];
             let (x, head) = (View::rows(rows, width), View::rows(&head, width));
             product(logits, n_symbols, x, head.t(), Into::Replace, 1.0);
@@ -61,7 +62,7 @@ pub fn surprise(h: &Tensor, table: &Tensor, targets: &Targets) -> Result<(Tensor
     let loss: f64 = bits.iter().zip(weights).map(|(bits, w)| *bits as f64 * *w as f64).sum();
     let loss = node(&[h, table], vec![loss as f32], (), move |grad| {
         let scale = grad.first().copied().unwrap_or(0.0);
-        let gradients = std::iter::once(grad_h).chain(sums);
+        let gradients = std::iter::once(grad_h).chain(sums.into_iter().map(Buffer::into_vec));
         let scaled = gradients.map(|mut gradients| {
             if scale != 1.0 {
                 gradients.iter_mut().for_each(|gradient| *gradient *= scale);

@@ -8,6 +8,7 @@ use crate::jukebox::prior::attention::Attention;
 use crate::train::ops::attention::{
     Asked, Columns, Gradients, SharedColumns, Sight, attend, attend_back,
 };
+use crate::train::ops::buffers::Buffer;
 use crate::train::ops::dense::{self, add_rows, add_scaled, add_weights};
 use crate::train::ops::gelu::{quick_gelu, quick_gelu_back};
 use crate::train::ops::lanes::{Shared, sum_over_rows};
@@ -30,7 +31,7 @@ pub struct Layer {
     width: usize,
     mlp_width: usize,
     branch_scale: f32,
-    weights: Vec<Vec<f32>>,
+    weights: Vec<Buffer>,
     /// Which of them have a gradient that somebody asks for.
     asked: Vec<bool>,
     kept: Kept,
@@ -39,16 +40,16 @@ pub struct Layer {
 /// Rows of all sequences.
 #[derive(Default)]
 struct Kept {
-    x: Vec<f32>,
+    x: Buffer,
     /// Queries, keys and values side by side; queries alone where the layer looks at lyrics.
-    qkv: Vec<f32>,
+    qkv: Buffer,
     /// Keys and values of lyrics.
-    lyrics_kv: Vec<f32>,
-    attended: Vec<f32>,
+    lyrics_kv: Buffer,
+    attended: Buffer,
     /// `x + a`.
-    middle: Vec<f32>,
+    middle: Buffer,
     /// Hidden channels of the MLP before the activation.
-    hidden: Vec<f32>,
+    hidden: Buffer,
 }
 
 impl Layer {
@@ -66,7 +67,7 @@ impl Layer {
             (Attention::Lyrics { .. }, Some(states)) => (states.len() / width / n_sequences, s),
             _ => (n_steps, 3 * s),
         };
-        let weights = layer.tensors.iter().map(node::numbers).collect::<Result<Vec<_>>>()?;
+        let weights = layer.tensors.iter().map(|tensor| node::buffer(tensor)).collect::<Result<Vec<_>>>()?;
         let lengths = [
             width,
             width,
@@ -84,7 +85,7 @@ impl Layer {
             2 * s,
         ];
         let n_tensors = if n_attn == s { 14 } else { 12 };
-        let found: Vec<_> = weights.iter().map(Vec::len).collect();
+        let found: Vec<_> = weights.iter().map(|numbers| numbers.len()).collect();
         if found != lengths[..n_tensors] {
             bail!("a layer with tensors of {found:?} numbers");
         }
@@ -121,18 +122,18 @@ impl Layer {
     }
 
     /// What the layer makes of `x`; keeps what the way back needs.
-    pub fn forward(&mut self, x: Vec<f32>, states: Option<&[f32]>, is_kept: bool) -> Vec<f32> {
+    pub fn forward(&mut self, x: Buffer, states: Option<&[f32]>, is_kept: bool) -> Buffer {
         let qkv = self.ask(&x);
         let lyrics_kv = match states.filter(|_| self.looks_at_lyrics()) {
-            None => Vec::new(),
+            None => Buffer::default(),
             Some(states) => {
                 let [w, b] = [&self.weights[ENC_KV], &self.weights[ENC_KV + 1]];
-                let mut kv = vec![0.0; states.len() / self.width * b.len()];
+                let mut kv = Buffer::any(states.len() / self.width * b.len());
                 dense::apply(states, w, b, &mut kv);
                 kv
             }
         };
-        let mut attended = vec![0.0; self.n_rows() * self.sight.width];
+        let mut attended = Buffer::zeros(self.n_rows() * self.sight.width);
         attend(&self.sight, self.asked_of(&qkv, &lyrics_kv), &mut attended);
         let (middle, hidden, out) = self.add_branches(&x, &attended, is_kept);
         if is_kept {
@@ -142,12 +143,12 @@ impl Layer {
     }
 
     /// Queries, keys and values of `x`.
-    fn ask(&self, x: &[f32]) -> Vec<f32> {
+    fn ask(&self, x: &[f32]) -> Buffer {
         let (w, n_attn) = (self.width, self.n_attn());
-        let mut qkv = vec![0.0; self.n_rows() * n_attn];
+        let mut qkv = Buffer::any(self.n_rows() * n_attn);
         let shared = Shared::new(&mut qkv);
-        sum_over_rows(self.n_rows(), &[], Vec::new, |tile, _, h: &mut Vec<f32>| {
-            h.resize(tile.len() * w, 0.0);
+        sum_over_rows(self.n_rows(), &[], Buffer::default, |tile, _, h| {
+            h.fit(tile.len() * w);
             let x = &x[tile.start * w..tile.end * w];
             normalise(x, &self.weights[LN_0], &self.weights[LN_0 + 1], h);
             // SAFETY: each tile has rows of its own
@@ -180,13 +181,13 @@ impl Layer {
         x: &[f32],
         attended: &[f32],
         is_kept: bool,
-    ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    ) -> (Buffer, Buffer, Buffer) {
         let (w, s, m, n) = (self.width, self.sight.width, self.mlp_width, self.n_rows());
-        let (mut middle, mut out) = (vec![0.0; n * w], vec![0.0; n * w]);
-        let mut hidden = vec![0.0; if is_kept { n * m } else { 0 }];
+        let (mut middle, mut out) = (Buffer::any(n * w), Buffer::any(n * w));
+        let mut hidden = Buffer::any(if is_kept { n * m } else { 0 });
         let shared = [&mut middle, &mut out, &mut hidden].map(|numbers| Shared::new(numbers));
         let weights = &self.weights;
-        let scratch = <[Vec<f32>; 3]>::default;
+        let scratch = <[Buffer; 3]>::default;
         sum_over_rows(n, &[], scratch, |tile, _, [h, own_hidden, active]| {
             let span = |n: usize| tile.start * n..tile.end * n;
             // SAFETY: each tile has rows of its own
@@ -195,18 +196,18 @@ impl Layer {
             let x = &x[span(w)];
             dense::apply(&attended[span(s)], &weights[C_PROJ], &weights[C_PROJ + 1], middle);
             add(middle, x);
-            h.resize(middle.len(), 0.0);
+            h.fit(middle.len());
             normalise(middle, &weights[LN_1], &weights[LN_1 + 1], h);
             let hidden = match is_kept {
                 // SAFETY: as above
                 true => unsafe { shared[2].slice_mut(tile.start * m, tile.len() * m) },
                 false => {
-                    own_hidden.resize(tile.len() * m, 0.0);
-                    own_hidden
+                    own_hidden.fit(tile.len() * m);
+                    &mut **own_hidden
                 }
             };
             dense::apply(h, &weights[FC], &weights[FC + 1], hidden);
-            active.resize(hidden.len(), 0.0);
+            active.fit(hidden.len());
             quick_gelu(hidden, active);
             dense::apply(active, &weights[OUT], &weights[OUT + 1], out);
             add(out, middle);
@@ -228,10 +229,10 @@ impl Layer {
         grad_states: Option<&mut [f32]>,
     ) -> Vec<Option<Vec<f32>>> {
         let kept = std::mem::take(&mut self.kept);
-        let mut sums = vec![None; self.weights.len()];
+        let mut sums: Vec<Option<Buffer>> = self.weights.iter().map(|_| None).collect();
         let grad_attended = self.branches_back(&kept, grad, &mut sums);
-        let mut grad_qkv = vec![0.0; kept.qkv.len()];
-        let mut grad_kv = vec![0.0; kept.lyrics_kv.len()];
+        let mut grad_qkv = Buffer::zeros(kept.qkv.len());
+        let mut grad_kv = Buffer::zeros(kept.lyrics_kv.len());
         let s = self.sight.width;
         let (to, to_kv) = (Shared::new(&mut grad_qkv), Shared::new(&mut grad_kv));
         let columns = |numbers, row_len, first| SharedColumns { numbers, row_len, first };
@@ -252,17 +253,18 @@ impl Layer {
         if let (true, Some(states), Some(grad_states)) = (self.looks_at_lyrics(), states, grad_states)
         {
             let w = self.width;
-            let mut grad = vec![0.0; states.len()];
+            let mut grad = Buffer::any(states.len());
             dense::back(&grad_kv, &self.weights[ENC_KV], w, &mut grad);
             add(grad_states, &grad);
-            let mut of_w = vec![0.0; self.weights[ENC_KV].len()];
-            let mut of_b = vec![0.0; 2 * s];
+            let mut of_w = Buffer::zeros(self.weights[ENC_KV].len());
+            let mut of_b = Buffer::zeros(2 * s);
             add_weights(states, &grad_kv, w, &mut of_w);
             add_rows(&grad_kv, &mut of_b);
             (sums[ENC_KV], sums[ENC_KV + 1]) = (Some(of_w), Some(of_b));
         }
         self.ask_back(&kept.x, &grad_qkv, grad, &mut sums);
-        sums.into_iter().zip(&self.asked).map(|(sum, asked)| sum.filter(|_| *asked)).collect()
+        let asked = sums.into_iter().zip(&self.asked);
+        asked.map(|(sum, asked)| sum.filter(|_| *asked).map(Buffer::into_vec)).collect()
     }
 
     /// Through the MLP and `c_proj`: `grad` becomes that of `x` past the layer's attention; returns the
@@ -271,14 +273,14 @@ impl Layer {
         &self,
         kept: &Kept,
         grad: &mut [f32],
-        sums: &mut [Option<Vec<f32>>],
-    ) -> Vec<f32> {
+        sums: &mut [Option<Buffer>],
+    ) -> Buffer {
         let (w, s, m, n) = (self.width, self.sight.width, self.mlp_width, self.n_rows());
         let weights = &self.weights;
-        let mut grad_attended = vec![0.0; n * s];
-        let [to, to_attended] = [grad, &mut grad_attended].map(Shared::new);
+        let mut grad_attended = Buffer::any(n * s);
+        let (to, to_attended) = (Shared::new(grad), Shared::new(&mut grad_attended));
         let order = [C_PROJ, C_PROJ + 1, LN_1, LN_1 + 1, FC, FC + 1, OUT, OUT + 1];
-        let scratch = <[Vec<f32>; 4]>::default;
+        let scratch = <[Buffer; 4]>::default;
         let found = sum_over_rows(n, &self.lengths(&order), scratch, |tile, sums, scratch| {
             let span = |n: usize| tile.start * n..tile.end * n;
             // SAFETY: each tile has rows of its own
@@ -290,11 +292,12 @@ impl Layer {
             let [of_proj, of_proj_b, of_ln, of_ln_b, of_fc, of_fc_b, of_out, of_out_b] = sums else {
                 return;
             };
-            grad_branch.clear();
-            grad_branch.extend(grad.iter().map(|grad| grad * self.branch_scale));
-            grad_hidden.resize(tile.len() * m, 0.0);
-            active.resize(tile.len() * m, 0.0);
-            h.resize(tile.len() * w, 0.0);
+            grad_branch.fit(grad.len());
+            let scaled = grad_branch.iter_mut().zip(grad.iter());
+            scaled.for_each(|(branch, grad)| *branch = grad * self.branch_scale);
+            grad_hidden.fit(tile.len() * m);
+            active.fit(tile.len() * m);
+            h.fit(tile.len() * w);
 
             dense::back(grad_branch, &weights[OUT], m, grad_hidden);
             quick_gelu_back(&kept.hidden[span(m)], grad_hidden, active);
@@ -328,19 +331,19 @@ impl Layer {
         x: &[f32],
         grad_qkv: &[f32],
         grad: &mut [f32],
-        sums: &mut [Option<Vec<f32>>],
+        sums: &mut [Option<Buffer>],
     ) {
         let (w, n_attn, weights) = (self.width, self.n_attn(), &self.weights);
         let to = Shared::new(grad);
         let order = [LN_0, LN_0 + 1, C_ATTN, C_ATTN + 1];
         let lengths = self.lengths(&order);
-        let found = sum_over_rows(self.n_rows(), &lengths, Vec::new, |tile, sums, h: &mut Vec<f32>| {
+        let found = sum_over_rows(self.n_rows(), &lengths, Buffer::default, |tile, sums, h| {
             let [of_ln, of_ln_b, of_attn, of_attn_b] = sums else { return };
             // SAFETY: each tile has rows of its own
             let grad = unsafe { to.slice_mut(tile.start * w, tile.len() * w) };
             let x = &x[tile.start * w..tile.end * w];
             let grad_qkv = &grad_qkv[tile.start * n_attn..tile.end * n_attn];
-            h.resize(x.len(), 0.0);
+            h.fit(x.len());
             if self.asked[C_ATTN] {
                 normalise(x, &weights[LN_0], &weights[LN_0 + 1], h);
                 add_weights(h, grad_qkv, w, of_attn);
