@@ -101,7 +101,9 @@ pub fn attend_back(sight: &Sight, asked: Asked, grad: &[f32], gradients: &Gradie
                 product(grad_weights, n_keys, grad, values.t(), Into::Replace, 1.0);
                 let seen = View::rows(weights, n_keys);
                 // SAFETY: tiles of different tasks share neither queries nor keys of a head
-                unsafe { of_keys.write(gradients.values, sight.n_keys, seen.t(), grad, Into::Add, 1.0) }
+                unsafe {
+                    of_keys.write(gradients.values, sight.n_keys, seen.t(), grad, Into::Add, 1.0)
+                }
                 weigh_back(weights, grad_weights, n_keys);
                 let seen = View::rows(grad_weights, n_keys);
                 // SAFETY: as above
@@ -311,10 +313,18 @@ mod tests {
         let (n_sequences, heads, c, block_len) = (2, 2, 5, 8);
         let width = heads * c;
         for n_steps in [64, 29, 100] {
-            for attention in [Dense, Block, Column, PreviousBlock, Prime { n: 16 }, Prime { n: 70 }] {
+            for attention in [Dense, Block, Column, PreviousBlock, Prime { n: 16 }, Prime { n: 70 }]
+            {
                 let qkv = random(&[n_sequences, n_steps, 3 * width], 7);
-                let sight =
-                    Sight { attention, n_sequences, n_steps, n_keys: n_steps, block_len, heads, width };
+                let sight = Sight {
+                    attention,
+                    n_sequences,
+                    n_steps,
+                    n_keys: n_steps,
+                    block_len,
+                    heads,
+                    width,
+                };
                 let numbers: Vec<f32> = qkv.flatten_all().unwrap().to_vec1().unwrap();
                 let mut out = vec![0.0; numbers.len() / 3];
                 attend(&sight, side_by_side(&numbers, width), &mut out);
@@ -335,7 +345,8 @@ mod tests {
 
                 let parts = split(&qkv, heads);
                 let a = attention.of_sequence(&parts[0], &parts[1], &parts[2], block_len).unwrap();
-                let theirs = a.transpose(1, 2).unwrap().contiguous().unwrap().reshape(shape).unwrap();
+                let theirs =
+                    a.transpose(1, 2).unwrap().contiguous().unwrap().reshape(shape).unwrap();
                 println!("{attention:?} over {n_steps}");
                 assert_same_gradients(&ours.unwrap(), &theirs, &[qkv]);
             }

@@ -20,12 +20,7 @@ impl<'a> View<'a> {
     }
 
     /// Rows of `n_columns` numbers that begin `row_stride` numbers apart.
-    pub fn strided(
-        numbers: &'a [f32],
-        n_rows: usize,
-        n_columns: usize,
-        row_stride: usize,
-    ) -> Self {
+    pub fn strided(numbers: &'a [f32], n_rows: usize, n_columns: usize, row_stride: usize) -> Self {
         Self { numbers, n_rows, n_columns, row_stride, column_stride: 1 }
     }
 

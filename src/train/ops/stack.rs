@@ -53,7 +53,11 @@ pub fn run_stack(
     }
     let (b, n_steps, width) = x.dims3()?;
     if width != shape.width || shape.n_positions < n_steps {
-        bail!("{n_steps} rows of {width} for layers of {} times {}", shape.n_positions, shape.width);
+        bail!(
+            "{n_steps} rows of {width} for layers of {} times {}",
+            shape.n_positions,
+            shape.width
+        );
     }
     let mut args = vec![x];
     args.extend(states);
@@ -78,7 +82,11 @@ pub fn run_stack(
         let mut grad_states = states.as_ref().map(|states| Buffer::zeros(states.len()));
         let mut gradients = Vec::new(); // of the last layer first
         while let Some(layer) = made.pop() {
-            gradients.push(layer.backward(&mut grad, states.as_deref(), grad_states.as_deref_mut()));
+            gradients.push(layer.backward(
+                &mut grad,
+                states.as_deref(),
+                grad_states.as_deref_mut(),
+            ));
         }
         let before = std::iter::once(grad).chain(grad_states).map(|grad| Some(grad.into_vec()));
         before.chain(gradients.into_iter().rev().flatten()).collect()

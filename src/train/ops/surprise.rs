@@ -52,8 +52,7 @@ pub fn surprise(h: &Tensor, table: &Tensor, targets: &Targets) -> Result<(Tensor
             surprises(logits, &symbols[tile.clone()], &weights[tile.clone()], bits);
             if wants_any {
                 // SAFETY: as above
-                let grad =
-                    unsafe { shared_grad.slice_mut(tile.start * width, tile.len() * width) };
+                let grad = unsafe { shared_grad.slice_mut(tile.start * width, tile.len() * width) };
                 product(grad, width, View::rows(logits, n_symbols), head, Into::Replace, 1.0);
                 add_weights(logits, rows, n_symbols, &mut sums[0]);
             }

@@ -233,7 +233,8 @@ impl Tables {
     /// A row for the first position of each sequence.
     fn first(&mut self, table: Tensor, n_steps: usize, ids: impl Iterator<Item = u32>) {
         let others = std::iter::repeat_n(NONE, n_steps.saturating_sub(1));
-        self.0.push((table, ids.flat_map(|id| std::iter::once(id).chain(others.clone())).collect()));
+        self.0
+            .push((table, ids.flat_map(|id| std::iter::once(id).chain(others.clone())).collect()));
     }
 
     fn sum(self) -> Result<Tensor, TrainError> {

@@ -33,9 +33,7 @@ impl Parameter {
         Ok(match self {
             Self::Learnt(var) => var.as_tensor().clone(),
             Self::Frozen(tensor) => tensor.clone(),
-            Self::Adapted { frozen, down, up, scale } => {
-                (frozen + (down.matmul(up)? * *scale)?)?
-            }
+            Self::Adapted { frozen, down, up, scale } => (frozen + (down.matmul(up)? * *scale)?)?,
             Self::Extended { frozen, rows } => Tensor::cat(&[frozen, rows.as_tensor()], 0)?,
         })
     }

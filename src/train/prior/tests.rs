@@ -150,7 +150,13 @@ fn assert_same_losses(config: &PriorConfig) {
 }
 
 fn with_lyrics(kind: LyricsKind) -> Option<LyricsConfig> {
-    Some(LyricsConfig { n_tokens: 12, n_vocab: 79, kind, alignment: None, prime_loss_fraction: 0.4 })
+    Some(LyricsConfig {
+        n_tokens: 12,
+        n_vocab: 79,
+        kind,
+        alignment: None,
+        prime_loss_fraction: 0.4,
+    })
 }
 
 #[test]
@@ -241,10 +247,9 @@ fn adapters_learn_and_leave_the_rest_as_it_is() {
                 frozen: tensor,
                 scale: 0.5,
             },
-            _ if name == table => Parameter::Extended {
-                frozen: tensor.narrow(0, 0, 2)?,
-                rows: var((1, 24), 0.0)?,
-            },
+            _ if name == table => {
+                Parameter::Extended { frozen: tensor.narrow(0, 0, 2)?, rows: var((1, 24), 0.0)? }
+            }
             _ => Parameter::Frozen(tensor),
         })
     });

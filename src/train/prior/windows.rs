@@ -42,13 +42,11 @@ impl Window {
             };
             let genres = if labels.max_genre_words == 0 { Vec::new() } else { vec![genre] };
             let (total, offset) = (song.n_frames as i64, (start * labels.hop) as i64);
-            let mut row =
-                LabelRow::clamped(labels, config.n_ctx, total, offset, artist, genres);
+            let mut row = LabelRow::clamped(labels, config.n_ctx, total, offset, artist, genres);
             let n = config.n_lyric_tokens();
             if 0 < n {
                 let (offset, duration) = (row.offset, row.sample_length);
-                let lyrics =
-                    LyricWindow::new(&song.lyrics, n, offset, duration, row.total_length);
+                let lyrics = LyricWindow::new(&song.lyrics, n, offset, duration, row.total_length);
                 row.lyrics = lyrics.tokens;
             }
             row

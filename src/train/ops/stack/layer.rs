@@ -63,11 +63,14 @@ impl Layer {
     ) -> Result<Self> {
         let (width, s, mlp_width) = (shape.width, shape.attn_width(), shape.mlp_width());
         let (n_keys, n_attn) = match (layer.attention, states) {
-            (Attention::Lyrics { .. }, None) => bail!("a layer that looks at lyrics without lyrics"),
+            (Attention::Lyrics { .. }, None) => {
+                bail!("a layer that looks at lyrics without lyrics")
+            }
             (Attention::Lyrics { .. }, Some(states)) => (states.len() / width / n_sequences, s),
             _ => (n_steps, 3 * s),
         };
-        let weights = layer.tensors.iter().map(|tensor| node::buffer(tensor)).collect::<Result<Vec<_>>>()?;
+        let weights =
+            layer.tensors.iter().map(|tensor| node::buffer(tensor)).collect::<Result<Vec<_>>>()?;
         let lengths = [
             width,
             width,
@@ -176,12 +179,7 @@ impl Layer {
     }
 
     /// `x + a`, the MLP's hidden channels (if they are kept), and the result.
-    fn add_branches(
-        &self,
-        x: &[f32],
-        attended: &[f32],
-        is_kept: bool,
-    ) -> (Buffer, Buffer, Buffer) {
+    fn add_branches(&self, x: &[f32], attended: &[f32], is_kept: bool) -> (Buffer, Buffer, Buffer) {
         let (w, s, m, n) = (self.width, self.sight.width, self.mlp_width, self.n_rows());
         let (mut middle, mut out) = (Buffer::any(n * w), Buffer::any(n * w));
         let mut hidden = Buffer::any(if is_kept { n * m } else { 0 });
@@ -191,8 +189,8 @@ impl Layer {
         sum_over_rows(n, &[], scratch, |tile, _, [h, own_hidden, active]| {
             let span = |n: usize| tile.start * n..tile.end * n;
             // SAFETY: each tile has rows of its own
-            let [middle, out] = [0, 1]
-                .map(|idx| unsafe { shared[idx].slice_mut(tile.start * w, tile.len() * w) });
+            let [middle, out] =
+                [0, 1].map(|idx| unsafe { shared[idx].slice_mut(tile.start * w, tile.len() * w) });
             let x = &x[span(w)];
             dense::apply(&attended[span(s)], &weights[C_PROJ], &weights[C_PROJ + 1], middle);
             add(middle, x);
@@ -250,7 +248,8 @@ impl Layer {
         };
         let asked = self.asked_of(&kept.qkv, &kept.lyrics_kv);
         attend_back(&self.sight, asked, &grad_attended, &gradients);
-        if let (true, Some(states), Some(grad_states)) = (self.looks_at_lyrics(), states, grad_states)
+        if let (true, Some(states), Some(grad_states)) =
+            (self.looks_at_lyrics(), states, grad_states)
         {
             let w = self.width;
             let mut grad = Buffer::any(states.len());
@@ -269,12 +268,7 @@ impl Layer {
 
     /// Through the MLP and `c_proj`: `grad` becomes that of `x` past the layer's attention; returns the
     /// gradient of what was attended.
-    fn branches_back(
-        &self,
-        kept: &Kept,
-        grad: &mut [f32],
-        sums: &mut [Option<Buffer>],
-    ) -> Buffer {
+    fn branches_back(&self, kept: &Kept, grad: &mut [f32], sums: &mut [Option<Buffer>]) -> Buffer {
         let (w, s, m, n) = (self.width, self.sight.width, self.mlp_width, self.n_rows());
         let weights = &self.weights;
         let mut grad_attended = Buffer::any(n * s);
@@ -286,10 +280,10 @@ impl Layer {
             // SAFETY: each tile has rows of its own
             let grad = unsafe { to.slice_mut(tile.start * w, tile.len() * w) };
             // SAFETY: as above
-            let grad_attended =
-                unsafe { to_attended.slice_mut(tile.start * s, tile.len() * s) };
+            let grad_attended = unsafe { to_attended.slice_mut(tile.start * s, tile.len() * s) };
             let [grad_branch, grad_hidden, active, h] = scratch;
-            let [of_proj, of_proj_b, of_ln, of_ln_b, of_fc, of_fc_b, of_out, of_out_b] = sums else {
+            let [of_proj, of_proj_b, of_ln, of_ln_b, of_fc, of_fc_b, of_out, of_out_b] = sums
+            else {
                 return;
             };
             grad_branch.fit(grad.len());
@@ -326,13 +320,7 @@ impl Layer {
     }
 
     /// Through `c_attn` and the first norm, added to `grad`.
-    fn ask_back(
-        &self,
-        x: &[f32],
-        grad_qkv: &[f32],
-        grad: &mut [f32],
-        sums: &mut [Option<Buffer>],
-    ) {
+    fn ask_back(&self, x: &[f32], grad_qkv: &[f32], grad: &mut [f32], sums: &mut [Option<Buffer>]) {
         let (w, n_attn, weights) = (self.width, self.n_attn(), &self.weights);
         let to = Shared::new(grad);
         let order = [LN_0, LN_0 + 1, C_ATTN, C_ATTN + 1];
