@@ -3,8 +3,9 @@
 use candle_core::{DType, Result, Tensor, bail};
 use rayon::prelude::*;
 
+use super::buffers::Buffer;
 use super::machine::add;
-use super::node::{node, numbers, wanted};
+use super::node::{buffer, node, wanted};
 
 /// In the place of an index: nothing of this table.
 pub const NONE: u32 = u32::MAX;
@@ -38,10 +39,10 @@ pub fn sum_of_rows(lookups: Vec<Lookup>) -> Result<Tensor> {
     if !first.table.device().is_cpu() {
         return composed(&lookups, n_rows, width);
     }
-    let tables = lookups.iter().map(|l| numbers(l.table)).collect::<Result<Vec<_>>>()?;
+    let tables = lookups.iter().map(|l| buffer(l.table)).collect::<Result<Vec<_>>>()?;
     let args: Vec<_> = lookups.iter().map(|lookup| lookup.table).collect();
     let asked = wanted(&args);
-    let lengths: Vec<_> = tables.iter().map(Vec::len).collect();
+    let lengths: Vec<_> = tables.iter().map(|table| table.len()).collect();
     let all_ids: Vec<_> = lookups.iter().map(|lookup| lookup.ids.clone()).collect();
     let mut out = vec![0.0; n_rows * width];
     out.par_chunks_exact_mut(width).enumerate().for_each(|(row_idx, out)| {
@@ -59,12 +60,12 @@ pub fn sum_of_rows(lookups: Vec<Lookup>) -> Result<Tensor> {
 
 /// Adds each row to the row of the table that it came of.
 fn scattered(grad: &[f32], ids: &[u32], len: usize, width: usize) -> Vec<f32> {
-    let strips: Vec<Vec<f32>> = (0..width.div_ceil(CHANNELS))
+    let strips: Vec<Buffer> = (0..width.div_ceil(CHANNELS))
         .into_par_iter()
         .map(|strip_idx| {
             let channels = strip_idx * CHANNELS..width.min((strip_idx + 1) * CHANNELS);
             let n = channels.len();
-            let mut strip = vec![0.0; len / width * n];
+            let mut strip = Buffer::zeros(len / width * n);
             for (grad, id) in grad.chunks_exact(width).zip(ids).filter(|(_, id)| **id != NONE) {
                 add(&mut strip[*id as usize * n..][..n], &grad[channels.clone()]);
             }

@@ -6,7 +6,7 @@ use super::buffers::Buffer;
 use super::dense::add_weights;
 use super::lanes::{Shared, sum_over_rows};
 use super::machine::{exp, for_machine, highest_of, sum_of};
-use super::node::{node, numbers, wanted};
+use super::node::{buffer, node, wanted};
 use super::product::{Into, View, product};
 
 /// What is to be guessed in each row, and how much it counts.
@@ -34,7 +34,7 @@ pub fn surprise(h: &Tensor, table: &Tensor, targets: &Targets) -> Result<(Tensor
     }
     let asked = wanted(&[h, table]);
     let wants_any = asked.contains(&true);
-    let (rows, head) = (numbers(h)?, numbers(table)?);
+    let (rows, head) = (buffer(h)?, buffer(table)?);
     let mut bits = vec![0.0; n_rows];
     let mut grad_h = vec![0.0; if wants_any { rows.len() } else { 0 }];
     let (shared_bits, shared_grad) = (Shared::new(&mut bits), Shared::new(&mut grad_h));
