@@ -7,7 +7,7 @@ use std::path::Path;
 
 use encore::train::run::{MetricsLine, metrics, run as run_steps};
 use encore::train::vqvae::{VqvaeRecipe, VqvaeTrainee};
-use encore::train::{PackDraft, RunConfig, Trainee};
+use encore::train::{PackDraft, PriorRecipe, PriorTrainee, RunConfig, Trainee};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -38,14 +38,25 @@ fn vqvae(args: &RunArgs, as_json: bool) -> Result<(), Failure> {
     drive(&mut trainee, &config, &args.out, as_json)
 }
 
-fn prior(_: &OnPackArgs, _: bool) -> Result<(), Failure> {
-    todo!()
+fn prior(args: &OnPackArgs, as_json: bool) -> Result<(), Failure> {
+    let run = &args.run;
+    let recipe: PriorRecipe = recipe(&run.recipe)?;
+    keep_recipe(&run.out, &recipe)?;
+    let config = run.config(&recipe.run);
+    let pack = open::pack(&args.pack)?;
+    let codes = args.codes.clone().unwrap_or(run.out.join("codes"));
+    let mut trainee = {
+        let bar = SecondsBar::new("encoding", 1.0);
+        let told = |done: usize, total: usize| bar.set_share(done as f64, total as f64);
+        PriorTrainee::new(recipe, pack.dir(), &run.corpus, &codes, told)?
+    };
+    drive(&mut trainee, &config, &run.out, as_json)
 }
+
 /// A run belongs to one recipe; how many steps it makes may change.
 fn keep_recipe<T: Serialize>(dir: &Path, recipe: &T) -> Result<(), Failure> {
     let path = dir.join(RECIPE_FILE);
-    let unwritable =
-        |e: std::io::Error| Failure::Failed(format!("{path:?} cannot be written: {e}"));
+    let unwritable = |e: std::io::Error| Failure::Failed(format!("{path:?} cannot be written: {e}"));
     let mut asked = json!(recipe);
     if let Ok(text) = fs::read(&path) {
         let mut kept: Value = serde_json::from_slice(&text).unwrap_or_default();
@@ -55,9 +66,7 @@ fn keep_recipe<T: Serialize>(dir: &Path, recipe: &T) -> Result<(), Failure> {
         let is_same = kept == asked;
         return is_same.then_some(()).ok_or_else(|| {
             let folder = dir.display();
-            Failure::BadInput(format!(
-                "{folder} has a run of another recipe; choose another folder"
-            ))
+            Failure::BadInput(format!("{folder} has a run of another recipe; choose another folder"))
         });
     }
     fs::create_dir_all(dir).map_err(unwritable)?;
