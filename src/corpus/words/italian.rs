@@ -4,6 +4,7 @@ use super::Tongue;
 
 pub const TONGUE: Tongue = Tongue {
     bodies: &[
+        "{fa}",
         "{la} {fa}",
         "{il} {fa}",
         "{la} {chiara} {fa}",
@@ -25,13 +26,57 @@ pub const TONGUE: Tongue = Tongue {
         "ora {fa} {il}",
     ],
     words: &[
-        ("la", &["la luna", "la notte", "la stella", "la brezza", "la rosa", "la montagna", "la barca", "la sera", "la neve", "la voce"]),
-        ("il", &["il vento", "il sole", "il fiume", "il mare", "il bosco", "il giardino", "il canto", "il sogno"]),
+        (
+            "la",
+            &[
+                "la luna",
+                "la notte",
+                "la stella",
+                "la brezza",
+                "la rosa",
+                "la montagna",
+                "la barca",
+                "la sera",
+                "la neve",
+                "la voce",
+            ],
+        ),
+        (
+            "il",
+            &[
+                "il vento",
+                "il sole",
+                "il fiume",
+                "il mare",
+                "il bosco",
+                "il giardino",
+                "il canto",
+                "il sogno",
+            ],
+        ),
         ("chiara", &["chiara", "bianca", "serena", "dorata", "lontana", "bella", "dolce"]),
         ("chiaro", &["chiaro", "sereno", "dorato", "lontano", "bello", "dolce", "verde"]),
-        ("le", &["le stelle", "le rose", "le onde", "le campane", "i bambini", "i sogni", "i fiori", "le rondini"]),
+        (
+            "le",
+            &[
+                "le stelle",
+                "le rose",
+                "le onde",
+                "le campane",
+                "i bambini",
+                "i sogni",
+                "i fiori",
+                "le rondini",
+            ],
+        ),
         ("fa", &["canta", "balla", "brilla", "sogna", "dorme", "vola", "cammina", "torna", "ride"]),
-        ("fanno", &["cantano", "ballano", "brillano", "sognano", "dormono", "volano", "tornano", "ridono"]),
+        (
+            "fanno",
+            &[
+                "cantano", "ballano", "brillano", "sognano", "dormono", "volano", "tornano",
+                "ridono",
+            ],
+        ),
         ("faccio", &["canto", "ballo", "sogno", "volo", "cammino", "torno", "rido"]),
         ("fare", &["cantare", "ballare", "sognare", "volare", "camminare", "ridere"]),
     ],
