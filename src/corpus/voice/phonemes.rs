@@ -17,7 +17,9 @@ impl Syllable {
     /// As espeak-ng is asked for it, with an accent, so that no vowel is swallowed.
     pub fn spoken(&self) -> String {
         let coda = self.coda.concat();
-        format!("{}'{}{coda}", self.onset.concat(), self.vowel)
+        // a murmured vowel is too short to rest on, unless it is asked for as a long one
+        let long = if self.vowel == "@" && !coda.is_empty() { ":" } else { "" };
+        format!("{}'{}{long}{coda}", self.onset.concat(), self.vowel)
     }
 
     /// Whether the vowel glides from one sound to another.
@@ -140,6 +142,11 @@ mod tests {
         assert_eq!(cut("e s t r 'e l a"), ["'e", "str'e", "l'a"]);
         assert_eq!(cut("k U 'O R e"), ["kw'O", "R'e"]);
         assert_eq!(cut("m 'i ; o"), ["m'i", ";'o"]);
+    }
+
+    #[test]
+    fn a_murmured_vowel_is_long_enough_to_sing() {
+        assert_eq!(cut("z 'I N @ n"), ["z'I", "N'@:n"]);
     }
 
     #[test]
