@@ -7,6 +7,7 @@ pub mod adam;
 pub mod draft;
 pub mod ops;
 pub mod run;
+pub mod vqvae;
 
 pub use adam::{Adam, AdamConfig};
 pub use draft::PackDraft;

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use encore::train::RunConfig;
 
 #[derive(Args)]
 #[command(
     after_help = "A recipe is a JSON file that says the network's shape, how it is trained and for how many \
-    steps; those of the starter pack are in models/starter/recipe. A run that was stopped or killed goes on \
+    steps; those of the starter pack are in models/recipe. A run that was stopped or killed goes on \
     where its last checkpoint was when the same command is given again, to the same numbers. The run's folder \
     has pack/ (which `encore continue` plays), metrics.jsonl and curve.png."
 )]
@@ -51,6 +52,16 @@ pub struct OnPackArgs {
     /// Pack whose VQ-VAE the codes are of; what was trained is added to it
     #[arg(long, value_name = "PACK")]
     pub pack: PathBuf,
+    /// Folder that keeps the corpus's codes for other runs; left out, codes in the run's folder
+    #[arg(long, value_name = "DIR")]
+    pub codes: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// How the run goes, with the steps that were asked for.
+    pub fn config(&self, of_recipe: &RunConfig) -> RunConfig {
+        RunConfig { n_steps: self.steps.unwrap_or(of_recipe.n_steps), ..of_recipe.clone() }
+    }
 }
 
 #[derive(Args)]

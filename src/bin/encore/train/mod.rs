@@ -6,14 +6,18 @@ use std::fs;
 use std::path::Path;
 
 use encore::train::run::{MetricsLine, metrics, run as run_steps};
-use encore::train::{PackDraft, RunConfig, TrainError, Trainee};
+use encore::train::vqvae::{VqvaeRecipe, VqvaeTrainee};
+use encore::train::{PackDraft, RunConfig, Trainee};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::train::{JoinArgs, OnPackArgs, RunArgs, Train, TrainArgs};
 use crate::failure::{Failure, print, print_json};
 use crate::open;
-use crate::progress::StepsBar;
+use crate::progress::{SecondsBar, Spinner, StepsBar};
+
+const RECIPE_FILE: &str = "recipe.json";
 
 pub fn run(args: &TrainArgs, as_json: bool) -> Result<(), Failure> {
     match &args.what {
@@ -21,6 +25,38 @@ pub fn run(args: &TrainArgs, as_json: bool) -> Result<(), Failure> {
         Train::Prior(args) | Train::Upsampler(args) => prior(args, as_json),
         Train::Join(args) => join(args, as_json),
     }
+}
+
+fn vqvae(args: &RunArgs, as_json: bool) -> Result<(), Failure> {
+    let recipe: VqvaeRecipe = recipe(&args.recipe)?;
+    keep_recipe(&args.out, &recipe)?;
+    let config = args.config(&recipe.run);
+    let mut trainee = {
+        let _spinner = Spinner::new("listening to the corpus");
+        VqvaeTrainee::new(recipe, &args.corpus)?
+    };
+    drive(&mut trainee, &config, &args.out, as_json)
+}
+
+fn prior(_: &OnPackArgs, _: bool) -> Result<(), Failure> { todo!() }
+/// A run belongs to one recipe; how many steps it makes may change.
+fn keep_recipe<T: Serialize>(dir: &Path, recipe: &T) -> Result<(), Failure> {
+    let path = dir.join(RECIPE_FILE);
+    let unwritable = |e: std::io::Error| Failure::Failed(format!("{path:?} cannot be written: {e}"));
+    let mut asked = json!(recipe);
+    if let Ok(text) = fs::read(&path) {
+        let mut kept: Value = serde_json::from_slice(&text).unwrap_or_default();
+        for recipe in [&mut kept, &mut asked] {
+            recipe["run"]["n_steps"] = Value::Null;
+        }
+        let is_same = kept == asked;
+        return is_same.then_some(()).ok_or_else(|| {
+            let folder = dir.display();
+            Failure::BadInput(format!("{folder} has a run of another recipe; choose another folder"))
+        });
+    }
+    fs::create_dir_all(dir).map_err(unwritable)?;
+    fs::write(&path, format!("{asked:#}\n")).map_err(unwritable)
 }
 
 fn join(args: &JoinArgs, as_json: bool) -> Result<(), Failure> {

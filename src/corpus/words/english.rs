@@ -1,0 +1,68 @@
+//! English words.
+
+use super::Tongue;
+
+pub const TONGUE: Tongue = Tongue {
+    bodies: &[
+        "{subject} {does}",
+        "the {pretty} {thing} {does}",
+        "{things} {do}",
+        "{pretty} {things} {do}",
+        "all the {things} {do}",
+        "the {thing} is {doing}",
+        "my heart is {doing}",
+        "{do} with me",
+        "come and {do}",
+        "we {do}",
+        "we will {do}",
+        "I will {do} with you",
+        "you and I are {doing}",
+        "let us {do} together",
+        "I remember the {thing}",
+        "tell me of the {pretty} {thing}",
+        "hear the {thing} {doing}",
+        "a {pretty} {thing} is {doing}",
+        "the {things} are {doing}",
+        "and the {things} {do} and {do}",
+        "when the {thing} {does} I {do}",
+        "I see the {pretty} {things} {doing}",
+        "oh the {thing} {does}",
+        "only the {pretty} {thing}",
+    ],
+    words: &[
+        ("subject", &["the moon", "the sun", "the wind", "my love", "the morning", "the summer", "my song", "the water"]),
+        ("thing", &[
+            "moon", "sun", "river", "mountain", "garden", "robin", "candle", "meadow", "harbor", "forest", "lantern",
+            "window", "blossom", "boat", "bell", "cloud", "star", "wave", "road", "rainbow", "fountain", "valley",
+        ]),
+        ("things", &[
+            "rivers", "mountains", "gardens", "robins", "candles", "meadows", "lanterns", "roses", "sailors", "boats",
+            "bells", "clouds", "stars", "waves", "children", "shadows", "swallows", "leaves", "birds", "lilies",
+        ]),
+        ("pretty", &[
+            "silver", "golden", "gentle", "little", "quiet", "shining", "blue", "green", "bright", "warm", "lonely",
+            "secret", "merry", "tender", "sleepy", "sunny", "yellow", "velvet", "happy", "soft", "clear",
+        ]),
+        ("does", &["sings", "shines", "dances", "wanders", "whispers", "smiles", "dreams", "sleeps", "glows", "flows", "waits", "rises", "follows"]),
+        ("do", &["sing", "shine", "dance", "wander", "whisper", "smile", "dream", "sleep", "glow", "run", "wait", "sail", "play", "fly"]),
+        ("doing", &["singing", "shining", "dancing", "wandering", "smiling", "dreaming", "sleeping", "glowing", "waiting", "playing", "calling", "turning"]),
+    ],
+    endings: &[
+        &["in the night", "in the light", "like a kite", "so bright", "with all its might", "in the candlelight"],
+        &["every day", "on the way", "by the bay", "far away", "in the month of May", "where the children play"],
+        &["by the sea", "for you and me", "under the tree", "so wild and free", "in harmony", "like a melody"],
+        &["in the rain", "once again", "on the train", "over the plain", "down the lane", "at my window pane"],
+        &["in the sky", "and so do I", "way up high", "like a butterfly", "as the clouds go by", "with a gentle sigh"],
+        &["under the moon", "in the month of June", "to a quiet tune", "all afternoon", "very soon", "by the blue lagoon"],
+        &["down the stream", "in a dream", "like a golden beam", "with peaches and cream", "in the lantern gleam"],
+        &["from afar", "to my guitar", "like a star", "wherever you are", "under the evening star"],
+        &["in the snow", "soft and low", "wherever you go", "long ago", "in the afterglow", "when the breezes blow"],
+        &["on the hill", "and always will", "when the night is still", "by the water mill", "on my window sill"],
+        &["on the shore", "forever more", "at my door", "like never before", "where the eagles soar"],
+        &["all day long", "in a song", "where we belong", "so clear and strong", "nothing is wrong"],
+        &["in the sand", "hand in hand", "over the land", "with the morning band", "in a faraway land"],
+        &["in the spring", "while the church bells ring", "on a silver wing", "and I hear you sing", "like a golden ring"],
+        &["in the breeze", "under the trees", "over the seas", "with the honey bees", "just as I please"],
+        &["all around", "without a sound", "on the ground", "lost and found", "homeward bound"],
+    ],
+};

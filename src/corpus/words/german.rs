@@ -1,0 +1,52 @@
+//! German words.
+
+use super::Tongue;
+
+pub const TONGUE: Tongue = Tongue {
+    bodies: &[
+        "{der} {tut}",
+        "der {schöne} {Mond} {tut}",
+        "die {schöne} {Sonne} {tut}",
+        "leise {tut} {der}",
+        "und {der} {tut}",
+        "{die} {tun}",
+        "und {die} {tun}",
+        "heute {tun} {die}",
+        "wir {tun}",
+        "wir {tun} und {tun}",
+        "mein Herz {tut}",
+        "komm wir {tun}",
+        "ich und du wir {tun}",
+        "heute {tun} wir beide",
+        "wenn {der} {tut}",
+        "hörst du wie {der} {tut}",
+        "siehst du {die}",
+        "alle {Vögel} {tun}",
+        "viele {schöne} {Vögel} {tun}",
+        "immer {tun} {die}",
+    ],
+    words: &[
+        ("der", &["der Mond", "der Wind", "die Sonne", "der Sommer", "der Morgen", "die Nacht", "das Wasser", "mein Lied", "die Rose", "das Glück", "die Liebe"]),
+        ("die", &["die Sterne", "die Wolken", "die Blumen", "die Vögel", "die Wellen", "die Kinder", "die Glocken", "die Träume", "die Wälder"]),
+        ("Mond", &["Mond", "Wind", "Sommer", "Morgen", "Garten", "Vogel", "Regenbogen", "Abendstern"]),
+        ("Sonne", &["Sonne", "Rose", "Stimme", "Blume", "Melodie", "Wolke", "Quelle"]),
+        ("Vögel", &["Vögel", "Sterne", "Blumen", "Kinder", "Lichter", "Lieder"]),
+        ("schöne", &["schöne", "helle", "kleine", "sanfte", "stille", "goldene", "bunte", "warme"]),
+        ("tut", &["singt", "tanzt", "scheint", "lacht", "träumt", "leuchtet", "wandert", "flüstert", "wartet", "erwacht"]),
+        ("tun", &["singen", "tanzen", "leuchten", "lachen", "träumen", "wandern", "flüstern", "warten", "fliegen", "schweben"]),
+    ],
+    endings: &[
+        &["in der Nacht", "in voller Pracht", "und die Sonne lacht", "bis der Tag erwacht"],
+        &["im Wind", "wie ein Kind", "wo die Rosen sind", "weil wir glücklich sind"],
+        &["im Licht", "in deinem Gesicht", "wie ein Gedicht", "bei Mondenlicht"],
+        &["im Tal", "noch einmal", "wie ein Sonnenstrahl", "viele hundert Mal"],
+        &["am Meer", "von weit her", "immer mehr", "hin und her"],
+        &["im Traum", "unterm Baum", "im weiten Raum", "man sieht es kaum"],
+        &["mit Gesang", "den Fluss entlang", "ein Leben lang", "mit hellem Klang"],
+        &["hinaus", "nach Haus", "jahrein jahraus", "in die Welt hinaus"],
+        &["so weit", "zu jeder Zeit", "in Ewigkeit", "für uns zu zweit"],
+        &["von fern", "wie ein Stern", "immer so gern", "unter dem Stern"],
+        &["im Schnee", "am blauen See", "durch grünen Klee", "in der Allee"],
+        &["im Wald", "und kommen bald", "wo das Echo hallt", "wenn ein Lied erschallt"],
+    ],
+};

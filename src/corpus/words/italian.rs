@@ -1,0 +1,51 @@
+//! Italian words.
+
+use super::Tongue;
+
+pub const TONGUE: Tongue = Tongue {
+    bodies: &[
+        "{la} {fa}",
+        "{il} {fa}",
+        "{la} {chiara} {fa}",
+        "{il} {chiaro} {fa}",
+        "{fa} {la}",
+        "{fa} {il} {chiaro}",
+        "{le} {fanno}",
+        "{fanno} {le}",
+        "io {faccio}",
+        "io {faccio} con te",
+        "il mio cuore {fa}",
+        "vieni con me",
+        "voglio {fare}",
+        "quando {la} {fa} io {faccio}",
+        "e {il} {fa}",
+        "e {le} {fanno}",
+        "dolce {fa} {la}",
+        "piano piano {fa} {la}",
+        "ora {fa} {il}",
+    ],
+    words: &[
+        ("la", &["la luna", "la notte", "la stella", "la brezza", "la rosa", "la montagna", "la barca", "la sera", "la neve", "la voce"]),
+        ("il", &["il vento", "il sole", "il fiume", "il mare", "il bosco", "il giardino", "il canto", "il sogno"]),
+        ("chiara", &["chiara", "bianca", "serena", "dorata", "lontana", "bella", "dolce"]),
+        ("chiaro", &["chiaro", "sereno", "dorato", "lontano", "bello", "dolce", "verde"]),
+        ("le", &["le stelle", "le rose", "le onde", "le campane", "i bambini", "i sogni", "i fiori", "le rondini"]),
+        ("fa", &["canta", "balla", "brilla", "sogna", "dorme", "vola", "cammina", "torna", "ride"]),
+        ("fanno", &["cantano", "ballano", "brillano", "sognano", "dormono", "volano", "tornano", "ridono"]),
+        ("faccio", &["canto", "ballo", "sogno", "volo", "cammino", "torno", "rido"]),
+        ("fare", &["cantare", "ballare", "sognare", "volare", "camminare", "ridere"]),
+    ],
+    endings: &[
+        &["vicino al mare", "e non si può fermare", "senza parlare", "per sognare"],
+        &["con amore", "come un fiore", "nel mio cuore", "a tutte le ore"],
+        &["nel vento", "in questo momento", "sempre contento", "lento lento"],
+        &["come una stella", "così bella", "sempre quella", "nella notte bella"],
+        &["nella sera", "in primavera", "come una bandiera", "la notte intera"],
+        &["ogni mattina", "sulla collina", "con la bambina", "alla marina"],
+        &["nel cielo", "come un velo", "sotto il melo", "senza gelo"],
+        &["alla luna", "nella laguna", "con fortuna", "come nessuna"],
+        &["nel giardino", "per il cammino", "di buon mattino", "come un bambino"],
+        &["sul prato", "come un canto fatato", "tutto dorato", "nel mondo incantato"],
+        &["con il sole", "con poche parole", "tra le viole", "come si vuole"],
+    ],
+};

@@ -1,0 +1,53 @@
+//! Spanish words.
+
+use super::Tongue;
+
+pub const TONGUE: Tongue = Tongue {
+    bodies: &[
+        "{la} {hace}",
+        "{el} {hace}",
+        "{la} {clara} {hace}",
+        "{el} {claro} {hace}",
+        "{hace} {la}",
+        "{hace} {el} {claro}",
+        "{las} {hacen}",
+        "{hacen} {las}",
+        "yo {hago}",
+        "yo {hago} contigo",
+        "mi corazón {hace}",
+        "ven conmigo",
+        "quiero {hacer}",
+        "vamos a {hacer}",
+        "cuando {la} {hace} yo {hago}",
+        "y {el} {hace}",
+        "y {las} {hacen}",
+        "veo {la} {clara}",
+        "dulce {hace} {la}",
+        "y tu voz {hace}",
+    ],
+    words: &[
+        ("la", &["la luna", "la noche", "la estrella", "la brisa", "la rosa", "la montaña", "la paloma", "la barca", "la nube", "la lluvia", "mi alma"]),
+        ("el", &["el río", "el viento", "el sol", "el cielo", "el jardín", "el bosque", "el pájaro", "mi canto", "el verano", "el tiempo"]),
+        ("clara", &["clara", "blanca", "serena", "dorada", "lejana", "bonita", "suave", "tranquila"]),
+        ("claro", &["claro", "sereno", "dorado", "lejano", "bonito", "suave", "tranquilo", "azul", "verde"]),
+        ("las", &["las estrellas", "las flores", "las olas", "las campanas", "los niños", "los pájaros", "mis sueños", "las nubes", "tus ojos"]),
+        ("hace", &["canta", "baila", "brilla", "sueña", "duerme", "vuela", "camina", "espera", "despierta", "vuelve"]),
+        ("hacen", &["cantan", "bailan", "brillan", "sueñan", "duermen", "vuelan", "caminan", "esperan", "despiertan", "vuelven"]),
+        ("hago", &["canto", "bailo", "sueño", "vuelo", "camino", "espero", "vuelvo"]),
+        ("hacer", &["cantar", "bailar", "soñar", "volar", "caminar", "vivir"]),
+    ],
+    endings: &[
+        &["junto al mar", "y vuelve a empezar", "sin descansar", "en mi lugar", "para soñar"],
+        &["con amor", "como una flor", "lleno de color", "con su calor", "sin temor"],
+        &["con mi canción", "en mi corazón", "con ilusión", "en cada estación"],
+        &["cada día", "con alegría", "en la melodía", "en armonía", "vida mía"],
+        &["con el viento", "en este momento", "como un cuento", "muy contento"],
+        &["en la mañana", "en mi ventana", "como campana", "bajo la manzana"],
+        &["a la luz de la luna", "en la laguna", "como en la cuna", "con fortuna"],
+        &["en el camino", "bajo el pino", "como un molino", "hacia el destino"],
+        &["en la madrugada", "en tu mirada", "en la alborada", "sin decir nada"],
+        &["bajo el cielo", "como un pañuelo", "en su vuelo", "como el hielo"],
+        &["sobre la arena", "en la noche serena", "sin ninguna pena", "en luna llena"],
+        &["por el sendero", "porque te quiero", "como un lucero", "en el mes de enero"],
+    ],
+};
