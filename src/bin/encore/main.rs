@@ -17,6 +17,7 @@ mod finer_levels;
 mod heard;
 mod info;
 mod labels;
+mod large_buffers;
 mod make_checkpoint;
 mod measure_window;
 mod open;
@@ -37,10 +38,6 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use encore::jukebox::crew::Crew;
 use failure::Failure;
-
-/// Training asks for large buffers all the time, and fresh pages cost more than the arithmetic.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

@@ -14,12 +14,14 @@ use serde_json::{Value, json};
 
 use crate::args::train::{JoinArgs, OnPackArgs, RunArgs, Train, TrainArgs};
 use crate::failure::{Failure, print, print_json};
+use crate::large_buffers::keep_pages;
 use crate::open;
 use crate::progress::{SecondsBar, Spinner, StepsBar};
 
 const RECIPE_FILE: &str = "recipe.json";
 
 pub fn run(args: &TrainArgs, as_json: bool) -> Result<(), Failure> {
+    keep_pages();
     match &args.what {
         Train::Vqvae(args) => vqvae(args, as_json),
         Train::Prior(args) | Train::Upsampler(args) => prior(args, as_json),
