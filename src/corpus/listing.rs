@@ -132,7 +132,8 @@ impl SongLabels {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, CorpusError> {
-    let text = std::fs::read(path).map_err(|source| CorpusError::Io { path: path.into(), source })?;
+    let text =
+        std::fs::read(path).map_err(|source| CorpusError::Io { path: path.into(), source })?;
     serde_json::from_slice(&text)
         .map_err(|e| CorpusError::Json { path: path.into(), problem: e.to_string() })
 }

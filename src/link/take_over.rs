@@ -5,6 +5,9 @@ use super::Transport;
 /// Longest way from the end of what was heard to a take-over that is composed for nothing, in seconds.
 const MAX_UNPLAYED_SECONDS: f64 = 10.0;
 
+/// Frames from the song's beginning beyond which a host cannot mean what it says: centuries.
+const MAX_FRAMES: i64 = 1 << 50;
+
 /// When a continuation that was asked for takes over from the input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TakeOver {
@@ -47,7 +50,7 @@ pub struct Target {
 
 impl Bars {
     /// From a transport whose first frame is song frame `frame`, at `rate` Hz; none where the host does not
-    /// tell beats, tempo and time signature. Hosts disagree about where their bars begin, so bars are
+    /// tell beats, tempo and time signature, or nothing that can be. Hosts disagree about where their bars begin, so bars are
     /// counted from beat 0.
     pub fn of(transport: &Transport, frame: i64, rate: f64) -> Option<Self> {
         let (above, below) = transport.time_signature?;
@@ -58,13 +61,13 @@ impl Bars {
         let first_line = frame as f64 - beats * beat_frames;
         let at = |beats: f64| (first_line + beats * beat_frames).round() as i64;
         let looped = transport.loop_beats.map(|(start, end)| (at(start), at(end)));
-        let is_sane = bar_frames.is_finite() && bar_frames >= 1.0;
-        is_sane.then_some(Self {
-            first_line,
-            bar_frames,
-            loop_frames: looped.filter(|(start, end)| start < end),
-            rate,
-        })
+        let within = |frame: i64| frame.unsigned_abs() <= MAX_FRAMES.unsigned_abs();
+        let is_sane = (1.0..=MAX_FRAMES as f64).contains(&bar_frames)
+            && first_line.abs() <= MAX_FRAMES as f64
+            && within(frame);
+        let loop_frames =
+            looped.filter(|(start, end)| start < end && within(*start) && within(*end));
+        is_sane.then_some(Self { first_line, bar_frames, loop_frames, rate })
     }
 
     /// Where a take that is asked for at song frame `now` takes over, in a song that rolls, if composing
@@ -221,6 +224,19 @@ mod tests {
 
         assert_eq!((half.frame, half.prime_end, half.n_unplayed), (96_000, 60_000, 36_000));
         assert_eq!((whole.frame, whole.prime_end, whole.n_unplayed), (96_000, 96_000, 0));
+    }
+
+    #[test]
+    fn a_place_that_no_song_has_is_none() {
+        let endless = Transport { loop_beats: Some((4.0, 1e300)), ..transport(0.0) };
+
+        assert_eq!(Bars::of(&transport(1e300), 0, RATE), None);
+        assert_eq!(Bars::of(&transport(0.0), i64::MIN, RATE), None);
+        assert_eq!(
+            Bars::of(&Transport { tempo_bpm: Some(1e-300), ..transport(0.0) }, 0, RATE),
+            None
+        );
+        assert_eq!(Bars::of(&endless, 0, RATE).unwrap().loop_frames, None);
     }
 
     #[test]

@@ -120,7 +120,8 @@ impl Adam {
         let rate = self.config.rate_at(self.n_steps);
         self.n_steps += 1;
         let t = self.n_steps.min(1 << 20) as i32;
-        let correction = (1.0 - self.config.beta_2.powi(t)).sqrt() / (1.0 - self.config.beta_1.powi(t));
+        let correction =
+            (1.0 - self.config.beta_2.powi(t)).sqrt() / (1.0 - self.config.beta_1.powi(t));
         let moves = Moves {
             scale: (self.config.clip_norm / grad_norm.max(1e-12)).min(1.0) as f32,
             step: (rate * correction) as f32,

@@ -4,8 +4,11 @@
 //! graphics card the same in candle's own operations.
 
 pub mod adam;
+pub mod draft;
 pub mod ops;
 pub mod run;
+pub mod vqvae;
 
 pub use adam::{Adam, AdamConfig};
+pub use draft::PackDraft;
 pub use run::{Figures, RunConfig, TrainError, Trainee};

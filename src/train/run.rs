@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
+use super::draft::replace_folder;
 use crate::corpus::CorpusError;
 use crate::jukebox::JukeboxError;
 use crate::pack::PackError;
@@ -34,7 +35,9 @@ pub enum TrainError {
     #[error("{path:?}: {problem}")]
     Run { path: PathBuf, problem: String },
     /// The loss or a gradient is no longer a number.
-    #[error("training diverged at step {step_idx}: a gradient is not a number; a lower rate may help")]
+    #[error(
+        "training diverged at step {step_idx}: a gradient is not a number; a lower rate may help"
+    )]
     Diverged { step_idx: u64 },
     /// A kept state without one of the tensors that are needed.
     #[error("the kept state has no tensor {name:?} of the right shape")]
@@ -78,7 +81,8 @@ pub trait Trainee {
     fn state(&self) -> Result<BTreeMap<String, Tensor>, TrainError>;
 
     /// Goes back to a state that was taken after `n_steps`.
-    fn restore(&mut self, n_steps: u64, state: &BTreeMap<String, Tensor>) -> Result<(), TrainError>;
+    fn restore(&mut self, n_steps: u64, state: &BTreeMap<String, Tensor>)
+    -> Result<(), TrainError>;
 
     /// Measures on what is kept from training, for the curve; `None` where nothing is.
     fn held_out(&mut self) -> Result<Option<Figures>, TrainError>;
@@ -159,7 +163,13 @@ pub fn run(
             let held_out =
                 held_out.map(|all| all.into_iter().map(|(k, v)| (k.to_owned(), v)).collect());
             let seconds_left = seconds_per_step * (config.n_steps - n_steps) as f64;
-            line = Some(MetricsLine { step: n_steps, training, held_out, seconds_per_step, seconds_left });
+            line = Some(MetricsLine {
+                step: n_steps,
+                training,
+                held_out,
+                seconds_per_step,
+                seconds_left,
+            });
             (n_summed, since) = (0, Instant::now());
         }
         if let Some(line) = &line {
@@ -203,14 +213,7 @@ fn keep(trainee: &dyn Trainee, dir: &Path) -> Result<(), TrainError> {
     candle_core::safetensors::save(&state, &fresh)?;
     File::open(&fresh).and_then(|file| file.sync_all()).map_err(TrainError::io(&fresh))?;
     fs::rename(&fresh, &path).map_err(TrainError::io(&path))?;
-    let (pack, fresh) = (dir.join("pack"), dir.join("pack.new"));
-    let _ = fs::remove_dir_all(&fresh); // of a run that was killed here
-    fs::create_dir_all(&fresh).map_err(TrainError::io(&fresh))?;
-    trainee.write_pack(&fresh)?;
-    if pack.exists() {
-        fs::remove_dir_all(&pack).map_err(TrainError::io(&pack))?;
-    }
-    fs::rename(&fresh, &pack).map_err(TrainError::io(&pack))
+    replace_folder(&dir.join("pack"), |fresh| trainee.write_pack(fresh))
 }
 
 fn read_state(dir: &Path) -> Result<Option<(u64, BTreeMap<String, Tensor>)>, TrainError> {

@@ -31,6 +31,17 @@ const ARM: [(&str, Probe); 3] = [
     ("qemu-user", Program("qemu-aarch64")),
 ];
 
+/// What music to train on is made with: the instruments' sounds, and the singers'.
+const MUSIC: [(&str, Probe); 2] = [
+    ("fluid-soundfont-gm", File("/usr/share/sounds/sf2/FluidR3_GM.sf2")),
+    ("espeak-ng", Program("espeak-ng")),
+];
+
+/// Makes sure that music can be rendered.
+pub fn need_music() -> Result<(), Failure> {
+    need(&MUSIC)
+}
+
 /// Makes sure that a window can be opened without a screen.
 pub fn need_display() -> Result<(), Failure> {
     need(&DISPLAY)

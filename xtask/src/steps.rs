@@ -45,6 +45,7 @@ pub fn demo() -> Result<(), Failure> {
 /// Everything that has to hold before a change lands.
 pub fn test() -> Result<(), Failure> {
     packages::need_display()?;
+    packages::need_music()?;
     let display = Display::start()?;
     run(&mut cargo(&["fmt", "--all", "--check"]), "formatting (cargo fmt --all)")?;
     notices::check()?;

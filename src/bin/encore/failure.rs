@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
+use encore::corpus::CorpusError;
 use encore::engine::EngineError;
 use encore::jukebox::{DeviceError, JukeboxError};
 use encore::lyrics::LyricsError;
@@ -11,6 +12,7 @@ use encore::pack::checkpoint::CheckpointError;
 use encore::pack::convert::ConvertError;
 use encore::pack::{LabelsError, PackError};
 use encore::takes::TakeError;
+use encore::train::TrainError;
 
 /// Why a command stopped.
 #[derive(Debug)]
@@ -93,6 +95,29 @@ impl From<EngineError> for Failure {
             Pack(e) => e.into(),
             Jukebox(e) => e.into(),
             NoPack(_) | BadPrime { .. } | Length(_) | TooLittleHeard { .. } | TooShort { .. } => {
+                Self::BadInput(e.to_string())
+            }
+            _ => Self::Failed(e.to_string()),
+        }
+    }
+}
+
+impl From<CorpusError> for Failure {
+    fn from(e: CorpusError) -> Self {
+        match e {
+            CorpusError::Range { .. } | CorpusError::Json { .. } => Self::BadInput(e.to_string()),
+            _ => Self::Failed(e.to_string()),
+        }
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(e: TrainError) -> Self {
+        match e {
+            TrainError::Corpus(e) => e.into(),
+            TrainError::Pack(e) => e.into(),
+            TrainError::Jukebox(e) => e.into(),
+            TrainError::Range { .. } | TrainError::TooLittle(_) | TrainError::Run { .. } => {
                 Self::BadInput(e.to_string())
             }
             _ => Self::Failed(e.to_string()),

@@ -26,6 +26,7 @@ mod resume;
 mod score;
 mod take_files;
 mod told;
+mod train;
 mod upsample;
 
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Upsample(args) => upsample::run(&args, cli.json),
         Command::Score(args) => score::run(&args, cli.json),
         Command::Align(args) => align::run(&args, cli.json),
+        Command::Train(args) => train::run(&args, cli.json),
     }
 }
 

@@ -24,12 +24,51 @@ impl SecondsBar {
         self.0.set_message(doing);
     }
 
+    /// The same where the length is known only now.
+    pub fn set_share(&self, done: f64, total: f64) {
+        self.0.set_length((total * STEPS_PER_SECOND) as u64);
+        self.set_seconds(done);
+    }
+
     pub fn set_seconds(&self, done: f64) {
         self.0.set_position((done * STEPS_PER_SECOND) as u64);
     }
 }
 
 impl Drop for SecondsBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A bar over steps of training. Gone when it is dropped.
+pub struct StepsBar(ProgressBar);
+
+impl StepsBar {
+    pub fn new(doing: &'static str, n_steps: u64) -> Self {
+        let bar = ProgressBar::new(n_steps).with_message(doing);
+        let template = "{msg} {wide_bar:.yellow/238} {pos} of {len} steps, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━─"));
+        }
+        Self(bar)
+    }
+
+    pub fn set(&self, n_steps: u64) {
+        self.0.set_position(n_steps);
+    }
+
+    pub fn set_message(&self, doing: String) {
+        self.0.set_message(doing);
+    }
+
+    /// Prints above the bar.
+    pub fn print<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+}
+
+impl Drop for StepsBar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

@@ -1,6 +1,7 @@
 //! The command line as it is typed, with the checks that need no file.
 
 pub mod song;
+pub mod train;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ pub enum Command {
     Score(ScoreArgs),
     /// Say when each word of the lyrics is sung
     Align(AlignArgs),
+    /// Train networks on music that `encore corpus` made
+    Train(train::TrainArgs),
     /// Measure how fast this machine decodes, beside how fast it reads memory
     Bench(BenchArgs),
     /// Write a checkpoint of random weights in a released shape, to measure with
