@@ -1,0 +1,190 @@
+//! One song, from its artist and a seed to audio and labels.
+
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::artists::Style;
+use super::form::{Kind, form};
+use super::instruments::{Event, SoundFontFile};
+use super::listing::{CorpusError, Section, SongLabels};
+use super::master::{heard, master, playing_level};
+use super::scene::Scene;
+use super::score::{Note, Sheet};
+use super::theory::{Chord, Key};
+use super::title::title;
+use crate::units::{MODEL_RATE, gain_from_db};
+
+/// What may ring on after the last bar, in seconds.
+const TAIL_SECONDS: f64 = 2.5;
+
+/// How long the end of a song takes to fade, in seconds.
+const FADE_SECONDS: f64 = 1.2;
+
+/// A song that is composed and not yet played.
+pub struct Song {
+    pub style: &'static Style,
+    pub seed: u64,
+    pub key: Key,
+    pub tempo_bpm: f64,
+    /// Kind, first beat and bars of each section.
+    pub sections: Vec<(Kind, f64, usize)>,
+    pub sheet: Sheet,
+}
+
+impl Song {
+    /// Composes about `seconds` of music.
+    pub fn compose(style: &'static Style, seed: u64, seconds: f64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let tempo_bpm = pick(&mut rng, style.tempi);
+        let tonic = pick(&mut rng, style.tonics);
+        let scale = pick(&mut rng, style.scales);
+        let key = Key { tonic: f64::from(tonic), scale };
+        let bar_beats = f64::from(style.beats_per_bar);
+        let n_bars = (seconds - TAIL_SECONDS) * tempo_bpm / 60.0 / bar_beats;
+        let progressions = [style.verses, style.choruses, style.bridges].map(|of| pick(&mut rng, of));
+        let n_players = (style.band)().len();
+        let mut sheet = Sheet::new(n_players);
+        let mut sections = Vec::new();
+        let mut written: Vec<(Kind, Sheet)> = Vec::new();
+        let mut beat = 0.0;
+        for (kind, n_bars) in form(n_bars, style.phrase_bars) {
+            let known = written.iter().position(|(other, _)| *other == kind);
+            let at = known.unwrap_or_else(|| {
+                let chords = chords(match kind {
+                    Kind::Intro | Kind::Verse => progressions[0],
+                    Kind::Chorus | Kind::Outro => progressions[1],
+                    Kind::Bridge => progressions[2],
+                });
+                let seed = |salt: u64| ChaCha8Rng::seed_from_u64(mixed(seed, salt));
+                let rng = seed(1 + kind as u64);
+                let mut scene = Scene { key, kind, n_bars, bar_beats, chords, rng, song: seed(99) };
+                let mut own = Sheet::new(n_players);
+                (style.write)(&mut scene, &mut own);
+                if kind == Kind::Outro {
+                    come_to_rest(&mut own, n_bars as f64 * bar_beats, style.rest_beats);
+                }
+                written.push((kind, own));
+                written.len() - 1
+            });
+            sheet.paste(&written[at].1, beat);
+            sections.push((kind, beat, n_bars));
+            beat += n_bars as f64 * bar_beats;
+        }
+        Self { style, seed, key, tempo_bpm, sections, sheet }
+    }
+
+    /// Time of a beat; between beats, swing moves it.
+    pub fn seconds_at(&self, beat: f64) -> f64 {
+        let within = beat.rem_euclid(1.0);
+        let swing = self.style.swing;
+        let moved = match within < 0.5 {
+            true => within * 2.0 * swing,
+            false => swing + (within - 0.5) * 2.0 * (1.0 - swing),
+        };
+        (beat.floor() + moved) * 60.0 / self.tempo_bpm
+    }
+
+    fn end_beat(&self) -> f64 {
+        let bar_beats = f64::from(self.style.beats_per_bar);
+        self.sections.last().map_or(0.0, |(_, beat, n_bars)| beat + *n_bars as f64 * bar_beats)
+    }
+
+    /// What is known of the song.
+    pub fn labels(&self) -> SongLabels {
+        let bar_beats = f64::from(self.style.beats_per_bar);
+        let section = |(kind, beat, n_bars): &(Kind, f64, usize)| Section {
+            name: kind.name().into(),
+            start_seconds: self.seconds_at(*beat),
+            end_seconds: self.seconds_at(beat + *n_bars as f64 * bar_beats),
+        };
+        SongLabels {
+            title: title(self.seed),
+            artist: self.style.name.into(),
+            genre: self.style.genre.into(),
+            seed: self.seed,
+            tempo_bpm: self.tempo_bpm,
+            beats_per_bar: self.style.beats_per_bar,
+            tonic: self.key.tonic.rem_euclid(12.0) as u32,
+            mode: self.key.scale.name.into(),
+            sections: self.sections.iter().map(section).collect(),
+            lyrics: None,
+        }
+    }
+
+    /// Plays the song: mono at [`MODEL_RATE`].
+    pub fn play(&self, fonts: &SoundFontFile) -> Result<Vec<f32>, CorpusError> {
+        let rate = f64::from(MODEL_RATE);
+        let n = ((self.seconds_at(self.end_beat()) + TAIL_SECONDS) * rate) as usize;
+        let mut mix = vec![0.0f32; n];
+        let mut sent = vec![0.0f32; n];
+        for (player, notes) in (self.style.band)().iter().zip(&self.sheet.0) {
+            let mut part = vec![0.0f32; n];
+            player.voice.play(&self.events(notes), rate, fonts, &mut part)?;
+            let level = playing_level(&part, rate);
+            if level <= 0.0 {
+                continue;
+            }
+            let gain = (gain_from_db(player.level_db) / level) as f32;
+            let room = player.room as f32;
+            for ((mix, sent), x) in mix.iter_mut().zip(&mut sent).zip(&part) {
+                *mix += gain * x;
+                *sent += gain * room * x;
+            }
+        }
+        let answer = self.style.room.answer(&sent, rate);
+        mix.iter_mut().zip(answer).for_each(|(mix, back)| *mix += back);
+        let n_heard = heard(&mix, rate);
+        mix.truncate(n_heard);
+        master(&mut mix, rate, FADE_SECONDS);
+        Ok(mix)
+    }
+
+    /// A player's notes in time, each pitch ended before it sounds again.
+    fn events(&self, notes: &[Note]) -> Vec<Event> {
+        let mut events: Vec<Event> = Vec::with_capacity(notes.len());
+        for note in notes {
+            let start_seconds = self.seconds_at(note.beat);
+            let seconds = self.seconds_at(note.beat + note.beats) - start_seconds;
+            let Note { pitch, velocity, glide, .. } = *note;
+            events.push(Event { start_seconds, seconds, pitch, velocity, glide });
+        }
+        events.sort_by(|a, b| a.start_seconds.total_cmp(&b.start_seconds));
+        for i in 0..events.len() {
+            let Event { start_seconds, seconds, pitch, .. } = events[i];
+            let later = events[i + 1..].iter().take_while(|e| e.start_seconds < start_seconds + seconds);
+            let again = later.filter(|e| e.pitch == pitch).map(|e| e.start_seconds).next();
+            if let Some(again) = again {
+                events[i].seconds = (again - start_seconds - 0.003).max(0.01);
+            }
+        }
+        events.dedup_by(|b, a| a.start_seconds == b.start_seconds && a.pitch == b.pitch);
+        events
+    }
+}
+
+/// The end of a song: what is played `rest` beats before it is held, and nothing follows.
+fn come_to_rest(sheet: &mut Sheet, end: f64, rest: f64) {
+    let last = end - rest;
+    for notes in &mut sheet.0 {
+        notes.retain(|note| note.beat < last + 0.01);
+        for note in notes.iter_mut().filter(|note| note.beat > last - 0.01) {
+            note.beats = rest;
+        }
+    }
+}
+
+/// Chords of each bar from text: spaces part bars, commas part what shares a bar.
+pub fn chords(text: &str) -> Vec<Vec<Chord>> {
+    let bar = |bar: &str| bar.split(',').filter_map(Chord::roman).collect::<Vec<_>>();
+    text.split_whitespace().map(bar).filter(|bar| !bar.is_empty()).collect()
+}
+
+/// A seed for something that belongs to another.
+pub fn mixed(seed: u64, salt: u64) -> u64 {
+    ChaCha8Rng::seed_from_u64(seed ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15)).random()
+}
+
+fn pick<T: Copy>(rng: &mut ChaCha8Rng, choices: &[T]) -> T {
+    choices.choose(rng).copied().unwrap_or(choices[0])
+}
