@@ -49,14 +49,22 @@ pub fn arpeggio(
 }
 
 /// Plays roots in a rhythm; loud hits stay on the root, `fifths` says whether soft ones leave it.
-pub fn bass(scene: &Scene, sheet: &mut Sheet, player: usize, lowest: f64, pattern: &str, fifths: bool) {
+pub fn bass(
+    scene: &Scene,
+    sheet: &mut Sheet,
+    player: usize,
+    lowest: f64,
+    pattern: &str,
+    fifths: bool,
+) {
     for bar in scene.bars() {
         for hit in hits(pattern, bar.beats) {
             let beat = bar.start + hit.beat;
             let chord = scene.chord_at(beat);
             let root = chord.bass(scene.key.tonic, lowest);
             let leaves = fifths && hit.velocity < 0.6;
-            let pitch = if leaves { root + chord.tones.get(2).copied().unwrap_or(7.0) } else { root };
+            let pitch =
+                if leaves { root + chord.tones.get(2).copied().unwrap_or(7.0) } else { root };
             sheet.note(player, beat, hit.beats * 0.94, pitch, hit.velocity);
         }
     }
@@ -76,9 +84,7 @@ pub fn walk(scene: &mut Scene, sheet: &mut Sheet, player: usize, lowest: f64) {
         for beat in 0..n_beats {
             let pitch = match beat {
                 0 => root,
-                _ if beat + 1 == n_beats => {
-                    target + if target > root + 1.0 { -1.0 } else { 1.0 }
-                }
+                _ if beat + 1 == n_beats => target + if target > root + 1.0 { -1.0 } else { 1.0 },
                 _ => middle[(beat - 1) % 2],
             };
             let velocity = if beat % 2 == 0 { 0.85 } else { 0.75 };
@@ -102,7 +108,13 @@ pub fn tune(
 }
 
 /// Plays drums: each has a pattern for every bar, and one for the last of a section.
-pub fn drums(scene: &Scene, sheet: &mut Sheet, player: usize, beat: &[(usize, &str)], fill: &[(usize, &str)]) {
+pub fn drums(
+    scene: &Scene,
+    sheet: &mut Sheet,
+    player: usize,
+    beat: &[(usize, &str)],
+    fill: &[(usize, &str)],
+) {
     for bar in scene.bars() {
         let patterns = if bar.is_last && !fill.is_empty() { fill } else { beat };
         for (drum, pattern) in patterns {

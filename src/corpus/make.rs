@@ -37,7 +37,10 @@ pub struct MakeConfig {
 
 /// Every artist; the order does not change.
 pub fn artists() -> Vec<Artist> {
-    STYLES.iter().map(|style| Artist { name: style.name.into(), genre: style.genre.into() }).collect()
+    STYLES
+        .iter()
+        .map(|style| Artist { name: style.name.into(), genre: style.genre.into() })
+        .collect()
 }
 
 /// One song: mono audio at [`MODEL_RATE`], and what is known of it.
@@ -85,7 +88,8 @@ pub fn make(
     };
     let songs: Result<Vec<SongEntry>, CorpusError> =
         jobs.par_iter().with_max_len(1).map(make_one).collect();
-    let known = |style: &&'static Style| Artist { name: style.name.into(), genre: style.genre.into() };
+    let known =
+        |style: &&'static Style| Artist { name: style.name.into(), genre: style.genre.into() };
     let listing = Listing {
         seed: config.seed,
         sample_rate: MODEL_RATE,
@@ -156,8 +160,7 @@ impl Job {
                 return Ok(entry);
             }
         }
-        let (audio, labels) =
-            render(self.style.name, self.seed, self.seconds, config.sung, fonts)?;
+        let (audio, labels) = render(self.style.name, self.seed, self.seconds, config.sung, fonts)?;
         write_wav(&path, &audio)?;
         labels.write_beside(&path)?;
         entry.seconds = audio.len() as f64 / f64::from(MODEL_RATE);

@@ -16,7 +16,8 @@ const LOOK_SECONDS: f64 = 0.006;
 /// Level of windows of 50 ms, in RMS; the last one may be shorter.
 pub fn levels(audio: &[f32], rate: f64) -> Vec<f64> {
     let window = (0.05 * rate) as usize;
-    let mean = |part: &[f32]| part.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / part.len() as f64;
+    let mean =
+        |part: &[f32]| part.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / part.len() as f64;
     audio.chunks(window.max(1)).map(|part| mean(part).sqrt()).collect()
 }
 
@@ -88,7 +89,8 @@ fn hold(audio: &mut [f32], ceiling: f32, look: usize) {
     let last = least.len().saturating_sub(1);
     for i in 0..audio.len() {
         audio[i] = (audio[i] * (sum / n as f64) as f32).clamp(-ceiling, ceiling);
-        sum += f64::from(least[(i + look + 1).min(last)]) - f64::from(least[i.saturating_sub(look)]);
+        sum +=
+            f64::from(least[(i + look + 1).min(last)]) - f64::from(least[i.saturating_sub(look)]);
     }
 }
 

@@ -42,7 +42,8 @@ impl Song {
         let key = Key { tonic: f64::from(tonic), scale };
         let bar_beats = f64::from(style.beats_per_bar);
         let n_bars = (seconds - TAIL_SECONDS) * tempo_bpm / 60.0 / bar_beats;
-        let progressions = [style.verses, style.choruses, style.bridges].map(|of| pick(&mut rng, of));
+        let progressions =
+            [style.verses, style.choruses, style.bridges].map(|of| pick(&mut rng, of));
         let n_players = (style.band)().len();
         let mut sheet = Sheet::new(n_players);
         let mut sections = Vec::new();
@@ -152,7 +153,8 @@ impl Song {
         events.sort_by(|a, b| a.start_seconds.total_cmp(&b.start_seconds));
         for i in 0..events.len() {
             let Event { start_seconds, seconds, pitch, .. } = events[i];
-            let later = events[i + 1..].iter().take_while(|e| e.start_seconds < start_seconds + seconds);
+            let later =
+                events[i + 1..].iter().take_while(|e| e.start_seconds < start_seconds + seconds);
             let again = later.filter(|e| e.pitch == pitch).map(|e| e.start_seconds).next();
             if let Some(again) = again {
                 events[i].seconds = (again - start_seconds - 0.003).max(0.01);

@@ -25,8 +25,7 @@ pub const SLENDRO: Scale = Scale { name: "slendro", steps: &[0., 2.35, 4.8, 7.2,
 /// The five notes of seven that bem pieces use.
 pub const PELOG: Scale = Scale { name: "pelog", steps: &[0., 1.2, 2.7, 6.75, 7.9] };
 /// In just intonation over the drone, as the next two.
-pub const YAMAN: Scale =
-    Scale { name: "yaman", steps: &[0., 2.04, 3.86, 5.9, 7.02, 9.06, 10.88] };
+pub const YAMAN: Scale = Scale { name: "yaman", steps: &[0., 2.04, 3.86, 5.9, 7.02, 9.06, 10.88] };
 pub const BHAIRAV: Scale =
     Scale { name: "bhairav", steps: &[0., 1.12, 3.86, 4.98, 7.02, 8.14, 10.88] };
 pub const KAFI: Scale = Scale { name: "kafi", steps: &[0., 2.04, 3.16, 4.98, 7.02, 9.06, 9.96] };

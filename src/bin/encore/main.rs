@@ -11,6 +11,7 @@ mod codes;
 mod continue_track;
 mod convert;
 mod ear;
+mod evaluate;
 mod failure;
 mod finer_levels;
 mod heard;
@@ -65,6 +66,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Encode(args) => codes::encode(&args, cli.json),
         Command::Decode(args) => codes::decode(&args, cli.json),
         Command::Convert(args) => convert::run(&args, cli.json),
+        Command::Evaluate(args) => evaluate::run(&args, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),
         Command::MakeCheckpoint(args) => make_checkpoint::run(&args),
         Command::MeasureWindow(args) => measure_window::run(&args),

@@ -3,8 +3,8 @@
 use super::*;
 use crate::corpus::band::hold;
 use crate::corpus::instruments::{Sampled, Voice};
-use crate::corpus::theory::MAJOR;
 use crate::corpus::score::Note;
+use crate::corpus::theory::MAJOR;
 
 pub const STYLE: Style = Style {
     name: "Camerata Linden",
@@ -31,7 +31,8 @@ const VIOLA: usize = 2;
 const CELLO: usize = 3;
 
 fn band() -> Vec<Player> {
-    let strings = |program, level_db| Player::new(Voice::Sampled(Sampled { program }), level_db, 0.3);
+    let strings =
+        |program, level_db| Player::new(Voice::Sampled(Sampled { program }), level_db, 0.3);
     vec![strings(40, -19.0), strings(40, -23.0), strings(41, -24.0), strings(42, -19.0)]
 }
 
@@ -75,4 +76,3 @@ fn running_bass(scene: &mut Scene, sheet: &mut Sheet) {
         }
     }
 }
-

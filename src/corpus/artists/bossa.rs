@@ -57,7 +57,9 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
             let cells = ["x--x--x--x--x-x-", "x-x-x--x--x-----", "x--x--x-x--x----"];
             tune(scene, sheet, VOICE, (range.0 + 2.0, range.1 + 4.0), &cells, &ends);
         }
-        Bridge => tune(scene, sheet, VOICE, range, &["x-----x---x-----", "x---x---x-------"], &ends),
+        Bridge => {
+            tune(scene, sheet, VOICE, range, &["x-----x---x-----", "x---x---x-------"], &ends)
+        }
         _ => {}
     }
 }

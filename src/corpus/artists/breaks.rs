@@ -16,7 +16,10 @@ pub const STYLE: Style = Style {
     phrase_bars: 8,
     swing: 0.5,
     verses: &["i9 i9 bVImaj7 bVImaj7", "i9 i9 iv9 iv9"],
-    choruses: &["bVImaj7 bVImaj7 bVII bVII i9 i9 v7 v7", "i9 i9 bIIImaj7 bIIImaj7 bVImaj7 bVImaj7 iv9 iv9"],
+    choruses: &[
+        "bVImaj7 bVImaj7 bVII bVII i9 i9 v7 v7",
+        "i9 i9 bIIImaj7 bIIImaj7 bVImaj7 bVImaj7 iv9 iv9",
+    ],
     bridges: &["iv9 iv9 v7 v7", "bVImaj7 bVImaj7 iv9 iv9"],
     room: Room { seconds: 1.1, ..Room::SMALL },
     language: None,

@@ -65,7 +65,9 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
             let cells = ["x---x---x-x-x---", "x-----x-x---x---", "x-x-x-x-x---x---"];
             tune(scene, sheet, VOICE, (range.0 + 3.0, range.1 + 3.0), &cells, &ends);
         }
-        Bridge => tune(scene, sheet, VOICE, range, &["x---x---x---x---", "x-------x---x---"], &ends),
+        Bridge => {
+            tune(scene, sheet, VOICE, range, &["x---x---x---x---", "x-------x---x---"], &ends)
+        }
         _ => {}
     }
 }

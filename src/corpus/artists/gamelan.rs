@@ -33,7 +33,8 @@ const KENDANG: usize = 5;
 
 const BAR: &[(f64, f64, f64)] = &[(1.0, 1.0, 1.6), (2.76, 0.3, 0.5), (5.4, 0.12, 0.2)];
 const POT: &[(f64, f64, f64)] = &[(1.0, 1.0, 1.0), (1.52, 0.25, 0.4), (2.9, 0.15, 0.25)];
-const GONG_MODES: &[(f64, f64, f64)] = &[(1.0, 1.0, 5.0), (1.98, 0.4, 3.0), (2.74, 0.15, 1.5), (3.9, 0.08, 1.0)];
+const GONG_MODES: &[(f64, f64, f64)] =
+    &[(1.0, 1.0, 5.0), (1.98, 0.4, 3.0), (2.74, 0.15, 1.5), (3.9, 0.08, 1.0)];
 
 fn band() -> Vec<Player> {
     let bars = Modal { modes: BAR, beating_hz: 0.0, release_seconds: 0.12 };
@@ -67,7 +68,9 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
             if scene.is(&[Chorus, Bridge]) {
                 // two pots share four strokes a beat: one has the beat's note, the other its neighbour
                 let next = tune[(i + 1) % tune.len()];
-                for (quarter, degree) in [(0.0, *degree), (0.25, next + 1), (0.5, *degree), (0.75, next)] {
+                for (quarter, degree) in
+                    [(0.0, *degree), (0.25, next + 1), (0.5, *degree), (0.75, next)]
+                {
                     sheet.note(BONANG, beat + quarter, 0.24, scene.key.pitch(degree + 5), 0.6);
                 }
             } else if i % 2 == 0 {
@@ -80,7 +83,13 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
             sheet.note(GONG, bar.start + beat, 4.0, scene.key.pitch(degree), 0.35);
         }
         for beat in [4.0, 8.0, 12.0] {
-            sheet.note(KENONG, bar.start + beat, 3.0, scene.key.pitch(tune[beat as usize] + 5), 0.7);
+            sheet.note(
+                KENONG,
+                bar.start + beat,
+                3.0,
+                scene.key.pitch(tune[beat as usize] + 5),
+                0.7,
+            );
         }
         if !scene.is(&[Intro]) {
             sheet.pattern(KENDANG, bar, "X...o.o.X...x.x.X...o.o.X.x.xxx.", 0.0);

@@ -40,7 +40,13 @@ fn band() -> Vec<Player> {
     };
     let drone = Patch { wave: Wave::Sine, attack_seconds: 0.6, release_seconds: 1.0, ..pad };
     let bell = Fm { decay_seconds: 5.0, release_seconds: 1.5, index: 1.0, ..Fm::BELL };
-    let harp = Fm { index: 0.7, index_sustain: 0.0, decay_seconds: 2.5, release_seconds: 0.8, ..Fm::PIANO };
+    let harp = Fm {
+        index: 0.7,
+        index_sustain: 0.0,
+        decay_seconds: 2.5,
+        release_seconds: 0.8,
+        ..Fm::PIANO
+    };
     vec![
         Player::new(Voice::Synth(pad), -18.0, 0.5),
         Player::new(Voice::Synth(drone), -22.0, 0.1),

@@ -32,7 +32,8 @@ const KIT: usize = 4;
 
 fn band() -> Vec<Player> {
     let bass = Patch { wave: Wave::Sine, sub: 0.3, cutoff_hz: 500.0, sustain: 0.7, ..Patch::BASS };
-    let stab = Fm { index: 2.4, index_sustain: 0.1, index_seconds: 0.12, decay_seconds: 0.9, ..Fm::PIANO };
+    let stab =
+        Fm { index: 2.4, index_sustain: 0.1, index_seconds: 0.12, decay_seconds: 0.9, ..Fm::PIANO };
     let pad = Patch { wave: Wave::Triangle, cutoff_hz: 1500.0, n_voices: 2, ..Patch::PAD };
     let hook = Fm { ratio: 2.0, index: 1.2, decay_seconds: 1.2, ..Fm::PIANO };
     vec![

@@ -16,7 +16,11 @@ pub const STYLE: Style = Style {
     phrase_bars: 4,
     swing: 0.64,
     verses: &["ii7 V9 Imaj7 vi7", "Imaj7 vi7 ii7 V9", "iii7 vi7 ii7 V7b9"],
-    choruses: &["Imaj9 IV9 iii7,vi7 ii7,V9", "ii7 V9 Imaj9 I6", "Imaj7,vi7 ii7,V9 Imaj7,vi7 ii7,V9"],
+    choruses: &[
+        "Imaj9 IV9 iii7,vi7 ii7,V9",
+        "ii7 V9 Imaj9 I6",
+        "Imaj7,vi7 ii7,V9 Imaj7,vi7 ii7,V9",
+    ],
     bridges: &["iv7 bVII9 Imaj7 Imaj7", "III7 VI7 II7 V7"],
     room: Room::SMALL,
     language: None,
@@ -72,7 +76,14 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
     let range = (scene.key.tonic + 12.0, scene.key.tonic + 27.0);
     let ends = ["xxx-x---", "x-xxx---", ".xx-x---"];
     match scene.kind {
-        Verse => tune(scene, sheet, SOLO, range, &["x-xx-x.x", ".xxxx-x-", "x-x-.xxx", "x--x--x-"], &ends),
+        Verse => tune(
+            scene,
+            sheet,
+            SOLO,
+            range,
+            &["x-xx-x.x", ".xxxx-x-", "x-x-.xxx", "x--x--x-"],
+            &ends,
+        ),
         Chorus => tune(scene, sheet, SOLO, range, &["x--xx-xx", ".x.xx--x", "x-xxx-xx"], &ends),
         Bridge => tune(scene, sheet, SOLO, range, &["xxxxxxxx", ".xxxxxx-", "xxx-xxx-"], &ends),
         _ => {}

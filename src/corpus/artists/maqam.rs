@@ -30,8 +30,20 @@ const QANUN: usize = 1;
 const DARBUKA: usize = 2;
 
 fn band() -> Vec<Player> {
-    let oud = Pluck { decay_seconds: 1.8, brightness: 0.2, damping: 0.45, position: 0.13, ..Pluck::GUITAR };
-    let qanun = Pluck { decay_seconds: 2.4, brightness: 0.45, damping: 0.3, position: 0.08, ..Pluck::GUITAR };
+    let oud = Pluck {
+        decay_seconds: 1.8,
+        brightness: 0.2,
+        damping: 0.45,
+        position: 0.13,
+        ..Pluck::GUITAR
+    };
+    let qanun = Pluck {
+        decay_seconds: 2.4,
+        brightness: 0.45,
+        damping: 0.3,
+        position: 0.08,
+        ..Pluck::GUITAR
+    };
     let dum = Drum { tone_seconds: 0.3, ..Drum::hand(98.0, 0.3, 1.0) };
     let tek = Drum { noise: 0.3, ..Drum::hand(420.0, 0.09, 0.6) };
     let ka = Drum { noise: 0.25, ..Drum::hand(380.0, 0.06, 0.4) };
@@ -63,7 +75,13 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
     // the oud's low strings keep the tonic under the tune, and the qanun rolls it
     for bar in scene.bars() {
         sheet.note(OUD, bar.start, 1.9, tonic - 12.0, 0.7);
-        sheet.note(OUD, bar.start + 2.0, 1.9, tonic - 12.0 + if bar.idx % 2 == 1 { -5.0 } else { 0.0 }, 0.5);
+        sheet.note(
+            OUD,
+            bar.start + 2.0,
+            1.9,
+            tonic - 12.0 + if bar.idx % 2 == 1 { -5.0 } else { 0.0 },
+            0.5,
+        );
         if scene.is(&[Verse, Intro]) && bar.idx % 2 == 1 {
             for i in 0..4 {
                 let pitch = scene.key.pitch([7, 8, 7, 6][i]);
@@ -84,7 +102,13 @@ fn embellish(sheet: &mut Sheet, player: usize, note: Note, above: f64) {
         let n = (note.beats * 4.0) as usize;
         for i in 0..n {
             let beat = note.beat + i as f64 * 0.25;
-            sheet.note(player, beat, 0.25, note.pitch, note.velocity * if i == 0 { 1.0 } else { 0.6 });
+            sheet.note(
+                player,
+                beat,
+                0.25,
+                note.pitch,
+                note.velocity * if i == 0 { 1.0 } else { 0.6 },
+            );
         }
     } else if note.beats >= 0.7 {
         sheet.note(player, note.beat, 0.125, above, note.velocity * 0.8);

@@ -34,8 +34,15 @@ const WOOD: &[(f64, f64, f64)] = &[(1.0, 1.0, 0.7), (3.95, 0.3, 0.15), (9.1, 0.1
 
 fn band() -> Vec<Player> {
     let wood = Modal { modes: WOOD, beating_hz: 0.0, release_seconds: 0.4 };
-    let guitar = Pluck { decay_seconds: 1.6, brightness: 0.45, damping: 0.3, position: 0.1, ..Pluck::GUITAR };
-    let kit = vec![Drum::KICK, Drum::hand(330.0, 0.12, 0.5), Drum::hand(220.0, 0.16, 0.5), Drum::SHAKER];
+    let guitar = Pluck {
+        decay_seconds: 1.6,
+        brightness: 0.45,
+        damping: 0.3,
+        position: 0.1,
+        ..Pluck::GUITAR
+    };
+    let kit =
+        vec![Drum::KICK, Drum::hand(330.0, 0.12, 0.5), Drum::hand(220.0, 0.16, 0.5), Drum::SHAKER];
     vec![
         Player::new(Voice::Modal(wood), -20.0, 0.2),
         Player::new(Voice::Pluck(guitar), -24.0, 0.2),
@@ -72,7 +79,13 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
         Verse | Bridge => drums(scene, sheet, KIT, &[shaker, low, (0, "X.......X.......")], &[]),
         Chorus | Outro => {
             let beat = [shaker, low, bell, (0, "X...X...X...X...")];
-            drums(scene, sheet, KIT, &beat, &[shaker, (2, "x.x.x.xxx.x.xxxx"), (0, "X...X...X...X...")]);
+            drums(
+                scene,
+                sheet,
+                KIT,
+                &beat,
+                &[shaker, (2, "x.x.x.xxx.x.xxxx"), (0, "X...X...X...X...")],
+            );
         }
     }
 }

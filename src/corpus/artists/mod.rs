@@ -74,7 +74,8 @@ impl Style {
     /// The name as part of a file's name.
     pub fn slug(&self) -> String {
         let lower = self.name.to_lowercase();
-        let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let words =
+            lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         words.collect::<Vec<_>>().join("-")
     }
 }

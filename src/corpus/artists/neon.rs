@@ -85,7 +85,9 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
             let beat = [(0, "X.....X.X......."), (1, "....X.......X..."), (2, "x.x.x.x.x.x.x.x.")];
             drums(scene, sheet, KIT, &beat, &fill);
         }
-        Bridge => drums(scene, sheet, KIT, &[(0, "X.......")], &[(0, "X..."), (1, "........X.X.XXXX")]),
+        Bridge => {
+            drums(scene, sheet, KIT, &[(0, "X.......")], &[(0, "X..."), (1, "........X.X.XXXX")])
+        }
         Intro => {}
     }
 }

@@ -71,7 +71,9 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
             let cells = ["x---x---x-x-x---", "x-x-x---x---x---", "x-----x-x-x-x---"];
             tune(scene, sheet, VOICE, (range.0 + 4.0, range.1 + 4.0), &cells, &ends);
         }
-        Bridge => tune(scene, sheet, VOICE, range, &["x-------x---x---", "x---x---x-------"], &ends),
+        Bridge => {
+            tune(scene, sheet, VOICE, range, &["x-------x---x---", "x---x---x-------"], &ends)
+        }
         _ => {}
     }
     let hats = (2, "x.x.x.x.x.x.x.x.");
@@ -79,9 +81,17 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
     match scene.kind {
         Intro => {}
         Bridge => drums(scene, sheet, KIT, &[(0, "X......."), (1, "......x.")], &fill),
-        Verse | Outro => drums(scene, sheet, KIT, &[(0, "X.....X.X......."), (1, "....x.......x...")], &fill),
+        Verse | Outro => {
+            drums(scene, sheet, KIT, &[(0, "X.....X.X......."), (1, "....x.......x...")], &fill)
+        }
         Chorus => {
-            drums(scene, sheet, KIT, &[(0, "X...X...X...X..."), (1, "....x.......x..."), hats], &fill);
+            drums(
+                scene,
+                sheet,
+                KIT,
+                &[(0, "X...X...X...X..."), (1, "....x.......x..."), hats],
+                &fill,
+            );
         }
     }
 }

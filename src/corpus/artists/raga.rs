@@ -45,7 +45,13 @@ fn band() -> Vec<Player> {
         buzz: 0.3,
         release_seconds: 0.1,
     };
-    let ge = Drum { from_hz: 75.0, to_hz: 105.0, fall_seconds: 0.12, overtones: &[], ..Drum::hand(105.0, 0.4, 0.9) };
+    let ge = Drum {
+        from_hz: 75.0,
+        to_hz: 105.0,
+        fall_seconds: 0.12,
+        overtones: &[],
+        ..Drum::hand(105.0, 0.4, 0.9)
+    };
     let na = Drum { overtones: &[(2.0, 0.5), (3.0, 0.3)], ..Drum::hand(294.0, 0.3, 0.5) };
     let te = Drum { noise: 0.3, ..Drum::hand(480.0, 0.05, 0.4) };
     vec![
@@ -80,7 +86,8 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
     let mut before = None;
     for note in tune {
         // long notes are pulled from the one before, across the frets
-        let pulled = before.filter(|before: &f64| note.beats >= 1.0 && (before - note.pitch).abs() < 4.0);
+        let pulled =
+            before.filter(|before: &f64| note.beats >= 1.0 && (before - note.pitch).abs() < 4.0);
         let glide = pulled.map_or(0.0, |before| before - note.pitch);
         sheet.push(SITAR, Note { glide, ..note });
         if note.beats >= 2.0 && !scene.is(&[Intro]) {
@@ -96,7 +103,11 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
         // dha dhin dhin dha · dha dhin dhin dha · dha tin tin ta · ta dhin dhin dha
         sheet.pattern(TABLA, bar, "XooX XooX X... .ooX", 0.0);
         sheet.pattern(TABLA, bar, "XxxX XxxX XxxX XxxX", 1.0);
-        let quick = if scene.is(&[Chorus, Bridge]) { ".o.o.o.o.o.o.o.o.o.o.o.o.o.ooooo" } else { ".......o.......o.......o.....ooo" };
+        let quick = if scene.is(&[Chorus, Bridge]) {
+            ".o.o.o.o.o.o.o.o.o.o.o.o.o.ooooo"
+        } else {
+            ".......o.......o.......o.....ooo"
+        };
         sheet.pattern(TABLA, bar, quick, 2.0);
     }
 }

@@ -40,8 +40,19 @@ fn band() -> Vec<Player> {
         sweep_octaves: 0.4,
         ..Patch::LEAD
     };
-    let qanun = Pluck { decay_seconds: 2.6, brightness: 0.45, damping: 0.3, position: 0.08, ..Pluck::GUITAR };
-    let riq = Drum { noise: 0.5, noise_seconds: 0.07, noise_band: (4000.0, 9000.0), ..Drum::hand(520.0, 0.05, 0.4) };
+    let qanun = Pluck {
+        decay_seconds: 2.6,
+        brightness: 0.45,
+        damping: 0.3,
+        position: 0.08,
+        ..Pluck::GUITAR
+    };
+    let riq = Drum {
+        noise: 0.5,
+        noise_seconds: 0.07,
+        noise_band: (4000.0, 9000.0),
+        ..Drum::hand(520.0, 0.05, 0.4)
+    };
     vec![
         Player::new(Voice::Synth(nay), -19.0, 0.4),
         Player::new(Voice::Pluck(qanun), -18.0, 0.25),

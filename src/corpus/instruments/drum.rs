@@ -85,12 +85,8 @@ impl Drum {
         gain: 0.4,
     };
 
-    pub const SHAKER: Self = Self {
-        noise_seconds: 0.06,
-        noise_band: (4500.0, 8500.0),
-        gain: 0.22,
-        ..Self::HAT
-    };
+    pub const SHAKER: Self =
+        Self { noise_seconds: 0.06, noise_band: (4500.0, 8500.0), gain: 0.22, ..Self::HAT };
 
     pub const TOM: Self = Self {
         from_hz: 200.0,

@@ -55,10 +55,16 @@ impl Voice {
         match self {
             Self::Sampled(sampled) => return sampled.play(events, rate, fonts, out),
             Self::Kit(drums) => drum::play(drums, events, rate, out),
-            Self::Synth(patch) => each(events, rate, out, |event, out| patch.play(event, rate, out)),
+            Self::Synth(patch) => {
+                each(events, rate, out, |event, out| patch.play(event, rate, out))
+            }
             Self::Fm(fm) => each(events, rate, out, |event, out| fm.play(event, rate, out)),
-            Self::Pluck(pluck) => each(events, rate, out, |event, out| pluck.play(event, rate, out)),
-            Self::Modal(modal) => each(events, rate, out, |event, out| modal.play(event, rate, out)),
+            Self::Pluck(pluck) => {
+                each(events, rate, out, |event, out| pluck.play(event, rate, out))
+            }
+            Self::Modal(modal) => {
+                each(events, rate, out, |event, out| modal.play(event, rate, out))
+            }
         }
         Ok(())
     }

@@ -39,7 +39,8 @@ impl Pluck {
         for sample in burst(period, self, event.velocity) {
             line.push(sample);
         }
-        let per_round = (-6.9 * period / (self.decay_seconds * rate) * (target_hz / 261.6).sqrt()).exp();
+        let per_round =
+            (-6.9 * period / (self.decay_seconds * rate) * (target_hz / 261.6).sqrt()).exp();
         let (mut before, mut high) = (0.0, 0.0);
         let dc = 1.0 - 60.0 / rate;
         let mut through = (0.0, 0.0);

@@ -100,7 +100,8 @@ impl Patch {
         for (i, sample) in out[..n].iter_mut().enumerate() {
             if i % 16 == 0 {
                 let seconds = i as f64 / rate;
-                let drift = self.vibrato_cents * (seconds * 4.0).min(1.0)
+                let drift = self.vibrato_cents
+                    * (seconds * 4.0).min(1.0)
                     * (std::f64::consts::TAU * 5.3 * seconds).sin();
                 let glide = event.glide * (-seconds / 0.05).exp();
                 let bent = base_hz * ((drift / 100.0 + glide) / 12.0).exp2() / rate;
@@ -111,7 +112,8 @@ impl Patch {
                     };
                     *step = bent * (spread * self.detune_cents / 1200.0).exp2();
                 }
-                let open = self.sweep_octaves * (-seconds / self.sweep_seconds.max(1e-3) * 3.0).exp();
+                let open =
+                    self.sweep_octaves * (-seconds / self.sweep_seconds.max(1e-3) * 3.0).exp();
                 let follow = (base_hz / 261.6).sqrt();
                 let velocity = 0.6 + 0.4 * event.velocity;
                 filter.set(self.cutoff_hz * follow * velocity * open.exp2(), self.resonance, rate);

@@ -29,7 +29,12 @@ pub fn down_conv(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: usize) -> R
 }
 
 /// [`down_conv`] of what nothing is to be learnt for, such as audio.
-pub fn down_conv_of_data(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: usize) -> Result<Tensor> {
+pub fn down_conv_of_data(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    stride: usize,
+) -> Result<Tensor> {
     if !x.device().is_cpu() {
         return composed::down_conv(x, weight, bias, stride);
     }
@@ -45,7 +50,13 @@ pub fn up_conv(x: &Tensor, weight: &Tensor, bias: &Tensor, stride: usize) -> Res
     apply(x, weight, bias, Kind::Up { stride }, true)
 }
 
-fn apply(x: &Tensor, weight: &Tensor, bias: &Tensor, kind: Kind, needs_grad: bool) -> Result<Tensor> {
+fn apply(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    kind: Kind,
+    needs_grad: bool,
+) -> Result<Tensor> {
     let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);
     x.apply_op3(&weight, &bias, Conv { kind, needs_grad })
 }
@@ -225,9 +236,8 @@ impl CustomOp3 for Conv {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let s = self.sizes(x.shape(), weight.shape())?;
-        let (packed, bias_sums) = numbers::with(x, |x| {
-            numbers::with(dy, |dy| self.product(s).weight_grads(x, dy))
-        })??;
+        let (packed, bias_sums) =
+            numbers::with(x, |x| numbers::with(dy, |dy| self.product(s).weight_grads(x, dy)))??;
         let mut weight_grad = vec![0.0; packed.len()];
         self.places(s, |at, to, _| weight_grad[at] = packed[to]);
         let mut bias_grad = vec![0.0; s.c_out];
@@ -253,7 +263,12 @@ impl CustomOp3 for Conv {
 pub mod composed {
     use super::*;
 
-    pub fn wide_conv(x: &Tensor, weight: &Tensor, bias: &Tensor, dilation: usize) -> Result<Tensor> {
+    pub fn wide_conv(
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        dilation: usize,
+    ) -> Result<Tensor> {
         let (b, t, c_in) = x.dims3()?;
         let padded = x.pad_with_zeros(1, dilation, dilation)?;
         let taps: Vec<Tensor> =
@@ -278,7 +293,9 @@ pub mod composed {
         let weight = weight.transpose(1, 2)?.contiguous()?.reshape((c_in, k * c_out))?;
         let y = x.reshape((b * t, c_in))?.matmul(&weight)?.reshape((b, t, 2, stride * c_out))?;
         let half = |idx: usize, before, after| {
-            y.narrow(2, idx, 1)?.contiguous()?.reshape((b, t, stride * c_out))?
+            y.narrow(2, idx, 1)?
+                .contiguous()?
+                .reshape((b, t, stride * c_out))?
                 .pad_with_zeros(1, before, after)
         };
         let y = (half(0, 0, 1)? + half(1, 1, 0)?)?.reshape((b, (t + 1) * stride, c_out))?;

@@ -163,7 +163,8 @@ impl Sizes {
             let wide = Matrix::of(&weights.wide, hidden);
             multiply((n, TAPS * width, hidden), Matrix::of(seen, TAPS * width), wide, true, inside);
             inside.iter_mut().for_each(|h| *h = h.max(0.0));
-            for (y, x) in y.chunks_exact_mut(width).zip(self.part(x, width, job).chunks_exact(width))
+            for (y, x) in
+                y.chunks_exact_mut(width).zip(self.part(x, width, job).chunks_exact(width))
             {
                 let terms = x.iter().zip(&weights.pointwise_bias);
                 y.iter_mut().zip(terms).for_each(|(y, (x, bias))| *y = x + bias);
@@ -207,7 +208,10 @@ impl Sizes {
                 multiply((hidden, n, width), turned, dy_matrix, true, pointwise);
                 let back = Matrix::of(&weights.pointwise, width).turned();
                 multiply((n, width, hidden), dy_matrix, back, false, &mut piece);
-                piece.iter_mut().zip(inside).for_each(|(d, h)| *d = if 0.0 < *h { *d } else { 0.0 });
+                piece
+                    .iter_mut()
+                    .zip(inside)
+                    .for_each(|(d, h)| *d = if 0.0 < *h { *d } else { 0.0 });
                 add_rows(&piece, wide_bias);
                 let seen = &mut seen[..n * TAPS * width];
                 seen_by.gather(self.example(x, width, job), job.rows.clone(), true, seen);
@@ -294,8 +298,7 @@ impl CustomOp2 for Stack {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let sizes = self.sizes(x.shape())?;
-        let passed =
-            std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let passed = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
         if passed.len() != self.shape.dilations.len() {
             bail!("a stack of residual blocks went backwards twice");
         }

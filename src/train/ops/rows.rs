@@ -133,7 +133,10 @@ pub fn chunks(n_examples: usize, n_rows: usize) -> Vec<Chunk> {
 }
 
 /// Cuts numbers into pieces of the given lengths.
-pub fn cut<'a>(mut numbers: &'a mut [f32], lens: impl Iterator<Item = usize>) -> Vec<&'a mut [f32]> {
+pub fn cut<'a>(
+    mut numbers: &'a mut [f32],
+    lens: impl Iterator<Item = usize>,
+) -> Vec<&'a mut [f32]> {
     let cut_off = |len| {
         let (piece, rest) = std::mem::take(&mut numbers).split_at_mut(len);
         numbers = rest;
@@ -176,8 +179,10 @@ impl Product {
         let mut at = 0;
         for job in &jobs {
             let written = self.written(&job.rows);
-            let (start, end) =
-                (job.example * self.len_out + written.start, job.example * self.len_out + written.end);
+            let (start, end) = (
+                job.example * self.len_out + written.start,
+                job.example * self.len_out + written.end,
+            );
             let (_, after) = rest.split_at_mut(start - at);
             let (piece, after) = after.split_at_mut(end - start);
             (rest, at) = (after, end);
@@ -242,14 +247,10 @@ pub fn add_rows(matrix: &[f32], to: &mut [f32]) {
 }
 
 /// Sums over all jobs, shared out among threads but added in an order that never changes.
-pub fn summed<J: Sync>(
-    jobs: &[J],
-    sum: impl Fn(&[J]) -> Vec<Vec<f32>> + Sync,
-) -> Vec<Vec<f32>> {
+pub fn summed<J: Sync>(jobs: &[J], sum: impl Fn(&[J]) -> Vec<Vec<f32>> + Sync) -> Vec<Vec<f32>> {
     let n_parts = N_SUMS.min(jobs.len()).max(1);
     let part = |part: usize| &jobs[part * jobs.len() / n_parts..(part + 1) * jobs.len() / n_parts];
-    let sums: Vec<Vec<Vec<f32>>> =
-        (0..n_parts).into_par_iter().map(|idx| sum(part(idx))).collect();
+    let sums: Vec<Vec<Vec<f32>>> = (0..n_parts).into_par_iter().map(|idx| sum(part(idx))).collect();
     let add = |mut all: Vec<Vec<f32>>, part: Vec<Vec<f32>>| {
         for (all, part) in all.iter_mut().zip(&part) {
             all.iter_mut().zip(part).for_each(|(all, x)| *all += x);

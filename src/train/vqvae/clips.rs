@@ -40,8 +40,10 @@ impl Clips {
             .par_iter()
             .map(|(path, held_out)| Ok((mono(path, sample_rate)?, *held_out)))
             .collect::<Result<_, TrainError>>()?;
-        let (held_out, songs): (Vec<_>, Vec<_>) =
-            read.into_iter().filter(|(song, _)| n_frames <= song.len()).partition(|(_, held)| *held);
+        let (held_out, songs): (Vec<_>, Vec<_>) = read
+            .into_iter()
+            .filter(|(song, _)| n_frames <= song.len())
+            .partition(|(_, held)| *held);
         let only = |songs: Vec<(Vec<i16>, bool)>| songs.into_iter().map(|(song, _)| song).collect();
         Self::new(only(songs), only(held_out), n_frames).ok_or_else(|| {
             TrainError::TooLittle(format!(
@@ -54,7 +56,12 @@ impl Clips {
     /// Songs of `n_frames` or more; `None` without any to learn from.
     pub fn new(songs: Vec<Vec<i16>>, held_out: Vec<Vec<i16>>, n_frames: usize) -> Option<Self> {
         let starts = songs.iter().map(|song| (song.len() + 1).saturating_sub(n_frames) as u64);
-        let ends: Vec<u64> = starts.scan(0, |sum, n| { *sum += n; Some(*sum) }).collect();
+        let ends: Vec<u64> = starts
+            .scan(0, |sum, n| {
+                *sum += n;
+                Some(*sum)
+            })
+            .collect();
         let any = ends.last().is_some_and(|end| 0 < *end);
         any.then_some(Self { songs, held_out, ends, n_frames })
     }

@@ -60,10 +60,15 @@ impl Loss {
     /// Weights of a transform in the loss of a batch of `n_clips`.
     fn weights(&self, part: Part, n_clips: usize) -> Weights {
         let (config, n) = (&self.config, n_clips as f64);
-        let distance = |weight: f64| Weights { distance: weight / self.bandwidth.spec / n, ..Weights::default() };
+        let distance = |weight: f64| Weights {
+            distance: weight / self.bandwidth.spec / n,
+            ..Weights::default()
+        };
         match part {
             Part::Spectral => distance(config.spectral),
-            Part::Multispectral => distance(config.multispectral / Stft::MULTISPECTRAL.len() as f64),
+            Part::Multispectral => {
+                distance(config.multispectral / Stft::MULTISPECTRAL.len() as f64)
+            }
             Part::Relative => {
                 let n = n * config.stfts.len() as f64;
                 Weights {
@@ -160,7 +165,8 @@ impl Loss {
         }
         let measured = numbers::with(&rebuilt, |rebuilt| self.measure(clips, rebuilt, n_clips))?;
         let (losses, grad) = measured;
-        let total = rebuilt.apply_op1(Known { value: losses.total as f32, grad: Mutex::new(grad) })?;
+        let total =
+            rebuilt.apply_op1(Known { value: losses.total as f32, grad: Mutex::new(grad) })?;
         Ok((total, losses))
     }
 }
@@ -181,7 +187,8 @@ impl CustomOp1 for Known {
     }
 
     fn bwd(&self, rebuilt: &Tensor, _: &Tensor, moved: &Tensor) -> Result<Option<Tensor>> {
-        let mut grad = std::mem::take(&mut *self.grad.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut grad =
+            std::mem::take(&mut *self.grad.lock().unwrap_or_else(PoisonError::into_inner));
         let by = moved.to_scalar::<f32>()?;
         grad.iter_mut().for_each(|g| *g *= by);
         Ok(Some(Tensor::from_vec(grad, rebuilt.shape(), rebuilt.device())?))

@@ -153,8 +153,11 @@ fn up_and_out(x: &Tensor, up: &ConvVars, out: &ConvVars, stride: usize) -> Resul
     let both = up.weight.as_tensor().transpose(1, 2)?.contiguous()?.reshape((c_in * k, c))?;
     let both = both.matmul(&taps)?.reshape((c_in, k, 3))?;
     let shifted = |tap: usize| {
-        both.narrow(2, tap, 1)?.squeeze(2)?.contiguous()?
-            .pad_with_zeros(1, 2 - tap + stride - half - 1, tap + half - 1)
+        both.narrow(2, tap, 1)?.squeeze(2)?.contiguous()?.pad_with_zeros(
+            1,
+            2 - tap + stride - half - 1,
+            tap + half - 1,
+        )
     };
     let whole = ((shifted(0)? + shifted(1)?)? + shifted(2)?)?; // [c_in, 3 * stride]
     let part = |idx: usize| whole.narrow(1, idx * stride, stride)?.contiguous();
@@ -166,7 +169,8 @@ fn up_and_out(x: &Tensor, up: &ConvVars, out: &ConvVars, stride: usize) -> Resul
     let y = y.reshape((b, t * stride))?;
     let beyond = |step: usize, frame: usize, tap: usize| {
         let seen = x.narrow(1, step, 1)?.contiguous()?.reshape((b, c_in))?;
-        let weight = both.narrow(1, frame, 1)?.narrow(2, tap, 1)?.contiguous()?.reshape((c_in, 1))?;
+        let weight =
+            both.narrow(1, frame, 1)?.narrow(2, tap, 1)?.contiguous()?.reshape((c_in, 1))?;
         seen.matmul(&weight)?.broadcast_add(&passed.narrow(1, tap, 1)?.contiguous()?)
     };
     let n = t * stride;
@@ -208,7 +212,13 @@ impl Maker<'_> {
         Ok(ConvVars { weight, bias: self.var(format!("{stem}.bias"), &[n_out], n_summed)? })
     }
 
-    fn stack(&mut self, stem: &str, config: &VqvaeConfig, level: usize, reversed: bool) -> Result<StackVars> {
+    fn stack(
+        &mut self,
+        stem: &str,
+        config: &VqvaeConfig,
+        level: usize,
+        reversed: bool,
+    ) -> Result<StackVars> {
         let (width, depth) =
             (config.width * config.multipliers[level], config.depth * config.multipliers[level]);
         let hidden = (config.m_conv * width as f64) as usize;

@@ -155,7 +155,11 @@ impl VqvaeRecipe {
         }
         let hop = self.vqvae.hop(*coarsest);
         if self.clip_frames == 0 || !self.clip_frames.is_multiple_of(hop) {
-            return range("clip_frames", self.clip_frames.to_string(), &format!("a multiple of {hop}"));
+            return range(
+                "clip_frames",
+                self.clip_frames.to_string(),
+                &format!("a multiple of {hop}"),
+            );
         }
         if self.batch == 0 {
             return range("batch", "0".into(), "1 or more");

@@ -88,7 +88,8 @@ impl Spectrum {
         weights: Weights,
         grad: Option<&mut [f32]>,
     ) -> Compared {
-        let mut wanted: Vec<f32> = self.transform(clip).iter().map(|z| z.norm_sqr().sqrt()).collect();
+        let mut wanted: Vec<f32> =
+            self.transform(clip).iter().map(|z| z.norm_sqr().sqrt()).collect();
         let mut spectra = self.transform(rebuilt);
         let (mut apart, mut whole, mut logs) = (0f64, 0f64, 0f64);
         let floor = weights.log_floor as f32;

@@ -133,7 +133,8 @@ fn bandwidth(clips: &[Vec<f32>]) -> Bandwidth {
     let mean = all().sum::<f64>() / n;
     let l2 = all().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
     let spectrum = Spectrum::new(Stft::SPECTRAL);
-    let norms: f64 = clips.par_iter().map(|clip| spectrum.norm(clip)).collect::<Vec<_>>().iter().sum();
+    let norms: f64 =
+        clips.par_iter().map(|clip| spectrum.norm(clip)).collect::<Vec<_>>().iter().sum();
     Bandwidth { l2: l2.max(1e-12), spec: (norms / clips.len().max(1) as f64).max(1e-12) }
 }
 
@@ -142,7 +143,8 @@ impl Trainee for VqvaeTrainee {
         let (b, n_frames) = (self.recipe.batch, self.recipe.clip_frames);
         let clips = self.draw(rng);
         let audio = Tensor::from_slice(&clips, (b, n_frames, 1), &self.device)?;
-        let (mut total, mut sums, mut commits) = (Tensor::new(0f32, &Device::Cpu)?, Losses::default(), 0.0);
+        let (mut total, mut sums, mut commits) =
+            (Tensor::new(0f32, &Device::Cpu)?, Losses::default(), 0.0);
         let mut passes = Vec::new();
         for level in &mut self.levels {
             if !level.codebook.is_started() {
@@ -194,7 +196,11 @@ impl Trainee for VqvaeTrainee {
         Ok(state)
     }
 
-    fn restore(&mut self, n_steps: u64, state: &BTreeMap<String, Tensor>) -> Result<(), TrainError> {
+    fn restore(
+        &mut self,
+        n_steps: u64,
+        state: &BTreeMap<String, Tensor>,
+    ) -> Result<(), TrainError> {
         for level in &mut self.levels {
             let find = |what: &str, len: usize| -> Result<Vec<f32>, TrainError> {
                 let name = level.key(what);
@@ -203,7 +209,8 @@ impl Trainee for VqvaeTrainee {
                 Ok(found.flatten_all()?.to_vec1()?)
             };
             let book = &level.codebook;
-            let (vectors, sums) = (find("vectors", book.vectors.len())?, find("sums", book.sums.len())?);
+            let (vectors, sums) =
+                (find("vectors", book.vectors.len())?, find("sums", book.sums.len())?);
             let counts = find("counts", book.counts.len())?;
             level.codebook.vectors = vectors;
             level.codebook.sums = sums;

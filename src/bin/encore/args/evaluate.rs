@@ -9,10 +9,12 @@ use super::song::Until;
 use super::values::{held_as, n_takes, seconds, seed, until};
 
 #[derive(Args)]
-#[command(after_help = "The songs that are held out of a corpus are what a pack is measured with; the \
+#[command(
+    after_help = "The songs that are held out of a corpus are what a pack is measured with; the \
     others teach the classifier of styles and the model of two codes that the prior is compared with. \
     Takes continue held-out songs. They are written to the folder as WAV, some of them as pictures, \
-    beside evaluation.json with the figures of each and confusion.png.")]
+    beside evaluation.json with the figures of each and confusion.png."
+)]
 pub struct EvaluateArgs {
     /// Folder of a model pack, or the folder name of an installed one
     #[arg(value_name = "PACK")]

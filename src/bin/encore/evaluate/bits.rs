@@ -41,7 +41,9 @@ pub fn measure(
     let mut n_left = MAX_TOKENS;
     let mut jobs = Vec::new();
     for (song, heard) in songs.iter().zip(heard) {
-        let Some(codes) = heard.codes.get(&level).filter(|codes| !codes.is_empty()) else { continue };
+        let Some(codes) = heard.codes.get(&level).filter(|codes| !codes.is_empty()) else {
+            continue;
+        };
         jobs.push((song, codes));
         n_left = n_left.saturating_sub(codes.len());
         if n_left == 0 {

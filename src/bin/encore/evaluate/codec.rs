@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use encore::jukebox::Vqvae;
 use encore::judge::codebook::codebook_use;
 use encore::judge::defects::Findings;
 use encore::judge::spectrum::spectral_convergence_db;
 use encore::judge::stats::mean;
 use encore::judge::style;
+use encore::jukebox::Vqvae;
 use encore::pack::Pack;
 use encore::units::frames_from_seconds;
 use rayon::prelude::*;
@@ -49,6 +49,8 @@ pub struct Wanted<'a> {
     pub decoded: &'a [usize],
     /// The level whose sound is compared with the songs', in excerpts.
     pub excerpts_of: Option<usize>,
+    /// Excerpts of each artist, in seconds; songs beyond that have none.
+    pub excerpt_seconds: f64,
 }
 
 impl Sound {
@@ -63,6 +65,7 @@ fn hear(
     song: &Song,
     audio: &[f32],
     wanted: &Wanted,
+    excerpts_of: Option<usize>,
     rate: f64,
 ) -> Result<Heard, Failure> {
     let mut heard = Heard {
@@ -73,12 +76,12 @@ fn hear(
     };
     for &level in wanted.encoded {
         let codes = vqvae.encode(audio, level)?;
-        if wanted.decoded.contains(&level) || wanted.excerpts_of == Some(level) {
+        if wanted.decoded.contains(&level) || excerpts_of == Some(level) {
             let decoded = vqvae.decode(&codes, level)?;
             if wanted.decoded.contains(&level) {
                 heard.convergence_db.insert(level, spectral_convergence_db(audio, &decoded));
             }
-            if wanted.excerpts_of == Some(level) {
+            if excerpts_of == Some(level) {
                 heard.excerpts = excerpts(audio, &decoded, rate);
             }
         }
@@ -103,14 +106,17 @@ pub fn listen(
     vqvae: &Vqvae,
     songs: &[Song],
     doing: &'static str,
-    wanted: impl Fn(&Song) -> Wanted<'static>,
+    wanted: &Wanted,
 ) -> Result<Vec<Heard>, Failure> {
     let bar = SecondsBar::new(doing, songs.iter().map(Song::heard_seconds).sum());
-    let mut seconds = 0.0;
+    let (mut seconds, mut seconds_of) = (0.0, BTreeMap::<usize, f64>::new());
     let mut all = Vec::with_capacity(songs.len());
     for song in songs {
         let audio = song.listen(pack)?;
-        all.push(hear(vqvae, song, &audio, &wanted(song), pack.sample_rate().into())?);
+        let of_artist = seconds_of.entry(song.artist_idx).or_default();
+        let excerpts_of = wanted.excerpts_of.filter(|_| *of_artist < wanted.excerpt_seconds);
+        *of_artist += song.heard_seconds();
+        all.push(hear(vqvae, song, &audio, wanted, excerpts_of, pack.sample_rate().into())?);
         seconds += song.heard_seconds();
         bar.set_seconds(seconds);
     }

@@ -3,7 +3,6 @@
 use encore::engine::model::Model;
 use encore::engine::session::MIN_PRIME_TOKENS;
 use encore::judge::tempo::tempo_bpm;
-use encore::pack::Pack;
 use encore::units::{frames_from_seconds, frames_from_tokens, tokens_from_frames};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -39,7 +38,14 @@ impl Prime {
         &self.before[self.before.len() - self.n_heard..]
     }
 
-    fn new(song: &Song, audio: &[f32], seam: usize, n_after: usize, seed: u64, model: &Model) -> Self {
+    fn new(
+        song: &Song,
+        audio: &[f32],
+        seam: usize,
+        n_after: usize,
+        seed: u64,
+        model: &Model,
+    ) -> Self {
         let n_before = frames_from_seconds(KEY_SECONDS, model.rate()).max(n_heard(model)).min(seam);
         let n_tokens = tokens_from_frames(n_heard(model).min(seam), model.hop());
         let before = audio[seam - n_before..seam].to_vec();
@@ -52,7 +58,10 @@ impl Prime {
             n_heard: frames_from_tokens(n_tokens, model.hop()),
             tempo_bpm: labelled.or_else(|| tempo_bpm(&before, model.rate())),
             before,
-            after: audio.get(seam..seam + n_after).filter(|after| !after.is_empty()).map(<[f32]>::to_vec),
+            after: audio
+                .get(seam..seam + n_after)
+                .filter(|after| !after.is_empty())
+                .map(<[f32]>::to_vec),
         }
     }
 }
@@ -91,13 +100,25 @@ pub fn held_out(
         let first = frames_from_seconds(before_seconds, model.rate()).min(audio.len());
         let last = audio.len().saturating_sub(n_after).max(first);
         let seam = rng.random_range(first..=last);
-        primes.push(Prime::new(song, &audio, seam, n_after, seed.wrapping_add(number as u64), model));
+        primes.push(Prime::new(
+            song,
+            &audio,
+            seam,
+            n_after,
+            seed.wrapping_add(number as u64),
+            model,
+        ));
     }
     Ok(primes)
 }
 
 /// The ends of songs from elsewhere.
-pub fn unseen(model: &Model, songs: &[Song], n_takes: usize, seed: u64) -> Result<Vec<Prime>, Failure> {
+pub fn unseen(
+    model: &Model,
+    songs: &[Song],
+    n_takes: usize,
+    seed: u64,
+) -> Result<Vec<Prime>, Failure> {
     let mut primes = Vec::new();
     for number in 0..n_takes.min(OF_EACH_UNSEEN * songs.len()) {
         let song = &songs[number % songs.len()];
@@ -117,9 +138,4 @@ fn turns<'s>(songs: &[&'s Song]) -> Vec<Vec<&'s Song>> {
     let n_artists = songs.iter().map(|song| song.artist_idx + 1).max().unwrap_or(0);
     let of = |artist| songs.iter().copied().filter(|song| song.artist_idx == artist).collect();
     (0..n_artists).map(of).filter(|of: &Vec<&Song>| !of.is_empty()).collect()
-}
-
-/// What is wrong with asking for takes of this pack at all.
-pub fn check(pack: &Pack) -> Result<(), Failure> {
-    pack.prior_config(pack.top_level()).map(|_| ()).map_err(Failure::from)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use encore::corpus::listing::{CorpusError, Listing, SongLabels};
+use encore::corpus::{Listing, SongLabels};
 use encore::engine::session::label_row;
 use encore::jukebox::{PriorConfig, Song as ToldSong};
 use encore::lyrics::{Vocabulary, clean};
@@ -45,7 +45,7 @@ pub struct Songs {
 impl Songs {
     /// The songs of a corpus. Artists that the pack does not know are left out, with a note.
     pub fn of_corpus(dir: &Path, pack: &Pack) -> Result<Self, Failure> {
-        let listing = Listing::open(dir).map_err(refused)?;
+        let listing = Listing::open(dir)?;
         let (mut artists, mut strangers) = (Vec::new(), Vec::new());
         for artist in &listing.artists {
             match known(pack, &artist.name, &artist.genre)? {
@@ -67,7 +67,7 @@ impl Songs {
         for entry in &listing.songs {
             let of_entry = |artist: &Artist| artist.name == entry.artist;
             let Some(artist_idx) = artists.iter().position(of_entry) else { continue };
-            let labels = Some(entry.labels(dir).map_err(refused)?);
+            let labels = Some(entry.labels(dir)?);
             let (path, seconds) = (dir.join(&entry.file), entry.seconds);
             let song = Song { path, artist_idx, seconds, labels };
             songs[usize::from(entry.held_out)].push(song);
@@ -122,7 +122,8 @@ pub fn unseen(folder: &Path, pack: &Pack) -> Result<(Vec<Artist>, Vec<Song>), Fa
     }
     let (mut artists, mut songs) = (Vec::new(), Vec::new());
     for path in paths {
-        let seconds = seconds_from_frames(open::track(&path, pack)?.len(), pack.sample_rate().into());
+        let seconds =
+            seconds_from_frames(open::track(&path, pack)?.len(), pack.sample_rate().into());
         artists.push(named_by(&path, pack)?);
         songs.push(Song { path, artist_idx: artists.len() - 1, seconds, labels: None });
     }
@@ -133,7 +134,8 @@ pub fn unseen(folder: &Path, pack: &Pack) -> Result<(Vec<Artist>, Vec<Song>), Fa
 fn named_by(path: &Path, pack: &Pack) -> Result<Artist, Failure> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
     let names = pack.labels().artists.iter().skip(1).filter(|name| !name.is_empty());
-    let longest = names.filter(|name| stem.starts_with(&name.to_lowercase())).max_by_key(|n| n.len());
+    let longest =
+        names.filter(|name| stem.starts_with(&name.to_lowercase())).max_by_key(|n| n.len());
     let named = longest.map(|name| known(pack, name, "")).transpose()?.flatten();
     let genres = vec![0; n_genres(pack)?.min(1)];
     Ok(named.unwrap_or(Artist { name: "unknown".into(), id: 0, genres }))
@@ -149,7 +151,8 @@ fn known(pack: &Pack, name: &str, genre: &str) -> Result<Option<Artist>, Failure
     if labels.artist_id(name).is_err() {
         return Ok(None);
     }
-    let genres = if labels.genre_id(genre).is_ok() && 0 < n_genres { vec![genre.into()] } else { vec![] };
+    let genres =
+        if labels.genre_id(genre).is_ok() && 0 < n_genres { vec![genre.into()] } else { vec![] };
     let chosen = labels.choose(Some(name), &genres, n_genres)?;
     Ok(Some(Artist { name: name.into(), id: chosen.artist, genres: chosen.genres }))
 }
@@ -182,13 +185,6 @@ pub fn within(songs: &[Song], seconds: f64) -> &[Song] {
     &songs[..n_songs.count()]
 }
 
-pub fn refused(e: CorpusError) -> Failure {
-    match e {
-        CorpusError::Io { .. } => Failure::Failed(e.to_string()),
-        _ => Failure::BadInput(e.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +199,10 @@ mod tests {
 
         let songs = taking_turns(songs.into(), 3);
 
-        assert_eq!(songs.iter().map(|song| song.artist_idx).collect::<Vec<_>>(), [0, 1, 2, 0, 2, 0]);
+        assert_eq!(
+            songs.iter().map(|song| song.artist_idx).collect::<Vec<_>>(),
+            [0, 1, 2, 0, 2, 0]
+        );
         assert_eq!(within(&songs, 61.0).len(), 3);
         assert_eq!(within(&songs, 1e9).len(), 6);
     }
