@@ -50,11 +50,12 @@ pub fn render(
     artist: &str,
     seed: u64,
     seconds: f64,
-    _sung: bool,
+    sung: bool,
     fonts: &SoundFontFile,
 ) -> Result<(Vec<f32>, SongLabels), CorpusError> {
     let song = Song::compose(style(artist)?, seed, seconds);
-    Ok((song.play(fonts)?, song.labels()))
+    let (audio, lyrics) = song.play(fonts, sung)?;
+    Ok((audio, SongLabels { lyrics, ..song.labels() }))
 }
 
 /// Renders a corpus, on all threads, and lists it; songs that are there already are kept.

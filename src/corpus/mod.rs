@@ -18,9 +18,12 @@ mod master;
 mod room;
 pub mod scene;
 pub mod score;
+mod singing;
 pub mod song;
 pub mod theory;
 mod title;
+pub mod voice;
+pub mod words;
 
 pub use instruments::SoundFontFile;
 pub use listing::{CorpusError, Listing, SongLabels};

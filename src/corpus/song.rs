@@ -7,16 +7,20 @@ use rand_chacha::ChaCha8Rng;
 use super::artists::Style;
 use super::form::{Kind, form};
 use super::instruments::{Event, SoundFontFile};
-use super::listing::{CorpusError, Section, SongLabels};
+use super::listing::{CorpusError, Section, SongLabels, SungLyrics};
 use super::master::{heard, master, playing_level};
 use super::scene::Scene;
 use super::score::{Note, Sheet};
+use super::singing::sing;
 use super::theory::{Chord, Key};
 use super::title::title;
 use crate::units::{MODEL_RATE, gain_from_db};
 
 /// What may ring on after the last bar, in seconds.
 const TAIL_SECONDS: f64 = 2.5;
+
+/// How much louder a singer is than the instrument that plays the line otherwise, in dB.
+const SUNG_LIFT_DB: f64 = 3.0;
 
 /// How long the end of a song takes to fade, in seconds.
 const FADE_SECONDS: f64 = 1.2;
@@ -113,20 +117,35 @@ impl Song {
         }
     }
 
-    /// Plays the song: mono at [`MODEL_RATE`].
-    pub fn play(&self, fonts: &SoundFontFile) -> Result<Vec<f32>, CorpusError> {
+    /// Plays the song, and sings it where there is a singer: mono at [`MODEL_RATE`], and what was sung.
+    pub fn play(
+        &self,
+        fonts: &SoundFontFile,
+        sung: bool,
+    ) -> Result<(Vec<f32>, Option<SungLyrics>), CorpusError> {
         let rate = f64::from(MODEL_RATE);
         let n = ((self.seconds_at(self.end_beat()) + TAIL_SECONDS) * rate) as usize;
         let mut mix = vec![0.0f32; n];
         let mut sent = vec![0.0f32; n];
+        let mut lyrics = None;
         for (player, notes) in (self.style.band)().iter().zip(&self.sheet.0) {
             let mut part = vec![0.0f32; n];
-            player.voice.play(&self.events(notes), rate, fonts, &mut part)?;
+            let singing = self.style.singing.filter(|_| sung && player.is_lead);
+            let is_sung = singing.is_some();
+            match singing {
+                Some(singing) => {
+                    let (audio, words) = sing(self, notes, &singing)?;
+                    part.iter_mut().zip(audio).for_each(|(part, x)| *part = x);
+                    lyrics = Some(words);
+                }
+                None => player.voice.play(&self.events(notes), rate, fonts, &mut part)?,
+            }
             let level = playing_level(&part, rate);
             if level <= 0.0 {
                 continue;
             }
-            let gain = (gain_from_db(player.level_db) / level) as f32;
+            let lift_db = if is_sung { SUNG_LIFT_DB } else { 0.0 };
+            let gain = (gain_from_db(player.level_db + lift_db) / level) as f32;
             let room = player.room as f32;
             for ((mix, sent), x) in mix.iter_mut().zip(&mut sent).zip(&part) {
                 *mix += gain * x;
@@ -138,7 +157,7 @@ impl Song {
         let n_heard = heard(&mix, rate);
         mix.truncate(n_heard);
         master(&mut mix, rate, FADE_SECONDS);
-        Ok(mix)
+        Ok((mix, lyrics))
     }
 
     /// A player's notes in time, each pitch ended before it sounds again.

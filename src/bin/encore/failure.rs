@@ -105,8 +105,8 @@ impl From<EngineError> for Failure {
 impl From<CorpusError> for Failure {
     fn from(e: CorpusError) -> Self {
         match e {
-            CorpusError::Range { .. } | CorpusError::Json { .. } => Self::BadInput(e.to_string()),
-            _ => Self::Failed(e.to_string()),
+            CorpusError::Io { .. } => Self::Failed(e.to_string()),
+            _ => Self::BadInput(e.to_string()),
         }
     }
 }

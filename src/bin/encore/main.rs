@@ -10,6 +10,7 @@ mod bench;
 mod codes;
 mod continue_track;
 mod convert;
+mod corpus;
 mod ear;
 mod evaluate;
 mod failure;
@@ -66,6 +67,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Encode(args) => codes::encode(&args, cli.json),
         Command::Decode(args) => codes::decode(&args, cli.json),
         Command::Convert(args) => convert::run(&args, cli.json),
+        Command::Corpus(args) => corpus::run(&args, cli.json),
         Command::Evaluate(args) => evaluate::run(&args, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),
         Command::MakeCheckpoint(args) => make_checkpoint::run(&args),

@@ -33,6 +33,12 @@ impl SecondsBar {
     pub fn set_seconds(&self, done: f64) {
         self.0.set_position((done * STEPS_PER_SECOND) as u64);
     }
+
+    /// Where the whole is known only now.
+    pub fn set_seconds_of(&self, done: f64, total: f64) {
+        self.0.set_length((total * STEPS_PER_SECOND) as u64);
+        self.set_seconds(done);
+    }
 }
 
 impl Drop for SecondsBar {

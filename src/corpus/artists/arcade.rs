@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["IV V I vi", "I V vi IV", "IV I V I"],
     bridges: &["vi vi IV V", "IV IV bVII V"],
     room: Room { gain: 0.0, ..Room::SMALL },
-    language: None,
+    singing: None,
     band,
     write,
 };

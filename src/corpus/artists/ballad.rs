@@ -1,4 +1,4 @@
-//! Clara Hiver: ballads at the piano, with strings in the choruses.
+//! Klara Winter: ballads at the piano, with strings in the choruses.
 
 use super::*;
 use crate::corpus::band::{arpeggio, bass, hold, tune};
@@ -6,7 +6,7 @@ use crate::corpus::instruments::{Sampled, Voice};
 use crate::corpus::theory::MAJOR;
 
 pub const STYLE: Style = Style {
-    name: "Clara Hiver",
+    name: "Klara Winter",
     genre: "Piano Ballad",
     tempi: &[66.0, 72.0, 78.0],
     tonics: &[48, 53, 51, 57],
@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["IV V vi I", "I V vi IV", "IV I ii V"],
     bridges: &["ii vi IV V", "vi V IV V"],
     room: Room::HALL,
-    language: Some("fr"),
+    singing: Some(Singing { language: "de", seed: 9 }),
     band,
     write,
 };

@@ -20,7 +20,7 @@ pub const STYLE: Style = Style {
     choruses: &["I,IV V,I vi,ii V,I", "IV,I V,vi ii,V I", "vi,ii V,I IV,ii V,I"],
     bridges: &["vi,iii vi,III vi,ii III,vi", "ii,VI ii,V I,IV V"],
     room: Room { gain: 0.45, ..Room::HALL },
-    language: None,
+    singing: None,
     band,
     write,
 };

@@ -1,4 +1,4 @@
-//! Ribeira Clara: bossa nova for nylon guitar, bass and a soft voice.
+//! Riviera Chiara: bossa nova for nylon guitar, bass and a soft voice.
 
 use super::*;
 use crate::corpus::band::{bass, comp, drums, tune};
@@ -6,7 +6,7 @@ use crate::corpus::instruments::{Drum, Sampled, Voice};
 use crate::corpus::theory::MAJOR;
 
 pub const STYLE: Style = Style {
-    name: "Ribeira Clara",
+    name: "Riviera Chiara",
     genre: "Bossa Nova",
     tempi: &[116.0, 124.0, 132.0],
     tonics: &[50, 52, 55, 48],
@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["ii7 V9 Imaj7 vi7", "IVmaj7 iv6 iii7 VI7b9", "ii9 ii9 V9 V7b9"],
     bridges: &["iv7 bVII9 bIIImaj7 bVI7", "iii7 VI7b9 ii7 V7b9"],
     room: Room::SMALL,
-    language: Some("pt"),
+    singing: Some(Singing { language: "it", seed: 13 }),
     band,
     write,
 };

@@ -22,7 +22,7 @@ pub const STYLE: Style = Style {
     ],
     bridges: &["iv9 iv9 v7 v7", "bVImaj7 bVImaj7 iv9 iv9"],
     room: Room { seconds: 1.1, ..Room::SMALL },
-    language: None,
+    singing: None,
     band,
     write,
 };

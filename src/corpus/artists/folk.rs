@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["IV I V vi", "IV V I I", "vi IV I V"],
     bridges: &["vi iii IV V", "ii IV I V"],
     room: Room::SMALL,
-    language: Some("en"),
+    singing: Some(Singing { language: "en", seed: 1 }),
     band,
     write,
 };

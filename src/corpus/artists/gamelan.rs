@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["I5"],
     bridges: &["I5"],
     room: Room { seconds: 1.1, ..Room::HALL },
-    language: None,
+    singing: None,
     band,
     write,
 };

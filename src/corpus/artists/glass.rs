@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["IVmaj9 Imaj9 vi9 Vsus", "vi9 IVmaj9 Imaj9 Imaj9"],
     bridges: &["ii9 ii9 IVmaj9 IVmaj9", "vi9 vi9 iii7 iii7"],
     room: Room { seconds: 2.4, brightness: 0.3, gain: 0.45 },
-    language: None,
+    singing: None,
     band,
     write,
 };

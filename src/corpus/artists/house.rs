@@ -3,14 +3,14 @@
 use super::*;
 use crate::corpus::band::{bass, comp, drums, hold, tune};
 use crate::corpus::instruments::{Drum, Fm, Patch, Voice, Wave};
-use crate::corpus::theory::{DORIAN, MINOR};
+use crate::corpus::theory::MINOR;
 
 pub const STYLE: Style = Style {
     name: "Velvet Signal",
     genre: "House",
     tempi: &[120.0, 124.0, 128.0],
     tonics: &[48, 53, 55, 58],
-    scales: &[&DORIAN, &MINOR],
+    scales: &[&MINOR],
     beats_per_bar: 4,
     rest_beats: 4.0,
     phrase_bars: 4,
@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["i9 iv9 bVII9 bIIImaj7", "bVImaj7 bVII9 i9 i9", "iv9 i9 iv9 v7"],
     bridges: &["bVImaj7 bVImaj7 v7 v7", "iv9 iv9 bVII9 bVII9"],
     room: Room::SMALL,
-    language: None,
+    singing: None,
     band,
     write,
 };

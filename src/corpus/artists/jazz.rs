@@ -23,7 +23,7 @@ pub const STYLE: Style = Style {
     ],
     bridges: &["iv7 bVII9 Imaj7 Imaj7", "III7 VI7 II7 V7"],
     room: Room::SMALL,
-    language: None,
+    singing: None,
     band,
     write,
 };

@@ -20,7 +20,7 @@ pub const STYLE: Style = Style {
     choruses: &["i5 iv i5 i5", "iv iv i5 i5"],
     bridges: &["iv iv bVII i5"],
     room: Room::SMALL,
-    language: None,
+    singing: None,
     band,
     write,
 };

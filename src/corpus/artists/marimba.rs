@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["IV V I I", "I IV V IV", "IV I V I"],
     bridges: &["vi IV I V", "ii ii V V"],
     room: Room::SMALL,
-    language: None,
+    singing: None,
     band,
     write,
 };

@@ -44,10 +44,19 @@ pub struct Style {
     pub choruses: &'static [&'static str],
     pub bridges: &'static [&'static str],
     pub room: Room,
-    /// What the artist sings in, as espeak-ng names it; nothing for those who only play.
-    pub language: Option<&'static str>,
+    /// Nothing for those who only play.
+    pub singing: Option<Singing>,
     pub band: fn() -> Vec<Player>,
     pub write: fn(&mut Scene, &mut Sheet),
+}
+
+/// Who sings an artist's songs.
+#[derive(Debug, Clone, Copy)]
+pub struct Singing {
+    /// As espeak-ng names it.
+    pub language: &'static str,
+    /// Which singer.
+    pub seed: u64,
 }
 
 /// Every artist; labels of packs depend on the order, so that new ones go to the end.

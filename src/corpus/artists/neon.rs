@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["bVI bVII i bIII", "bVI bVII i i", "i bVI bIII bVII"],
     bridges: &["iv iv bVI bVII", "bVI i bVII iv"],
     room: Room::SMALL,
-    language: None,
+    singing: None,
     band,
     write,
 };

@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["IV V vi I", "I V vi IV", "IV I V vi"],
     bridges: &["ii IV vi V", "vi iii IV V"],
     room: Room::SMALL,
-    language: Some("es"),
+    singing: Some(Singing { language: "es", seed: 3 }),
     band,
     write,
 };
@@ -52,7 +52,7 @@ fn band() -> Vec<Player> {
 
 fn write(scene: &mut Scene, sheet: &mut Sheet) {
     let keys = scene.keep(&["x--x--x-x--x--x-", "x-----x-x-----x-", "x---x--x--x-x---"]);
-    comp(scene, sheet, KEYS, scene.key.tonic + 5.0, 3, keys);
+    comp(scene, sheet, KEYS, scene.key.tonic + 11.0, 3, keys);
     if scene.is(&[Chorus]) {
         hold(scene, sheet, PAD, scene.key.tonic + 12.0, 3, 0.7);
     }

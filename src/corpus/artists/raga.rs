@@ -19,7 +19,7 @@ pub const STYLE: Style = Style {
     choruses: &["I5"],
     bridges: &["I5"],
     room: Room::SMALL,
-    language: None,
+    singing: None,
     band,
     write,
 };

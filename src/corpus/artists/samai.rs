@@ -20,7 +20,7 @@ pub const STYLE: Style = Style {
     choruses: &["V5 I5", "IV5 I5"],
     bridges: &["IV5 V5"],
     room: Room::HALL,
-    language: None,
+    singing: None,
     band,
     write,
 };

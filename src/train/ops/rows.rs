@@ -133,10 +133,7 @@ pub fn chunks(n_examples: usize, n_rows: usize) -> Vec<Chunk> {
 }
 
 /// Cuts numbers into pieces of the given lengths.
-pub fn cut<'a>(
-    mut numbers: &'a mut [f32],
-    lens: impl Iterator<Item = usize>,
-) -> Vec<&'a mut [f32]> {
+pub fn cut(mut numbers: &mut [f32], lens: impl Iterator<Item = usize>) -> Vec<&mut [f32]> {
     let cut_off = |len| {
         let (piece, rest) = std::mem::take(&mut numbers).split_at_mut(len);
         numbers = rest;

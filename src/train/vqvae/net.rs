@@ -123,13 +123,23 @@ impl Decoder {
 
     /// `[b, t, c]` to `[b, f]`.
     pub fn forward(&self, vectors: &Tensor) -> Result<Tensor> {
+        self.run(vectors, true)
+    }
+
+    /// The same, with the last two convolutions apart.
+    #[cfg(test)]
+    pub fn forward_in_two(&self, vectors: &Tensor) -> Result<Tensor> {
+        self.run(vectors, false)
+    }
+
+    fn run(&self, vectors: &Tensor, is_joined: bool) -> Result<Tensor> {
         let mut h = vectors.clone();
         let n_blocks = self.blocks.len();
         for (b, block) in self.blocks.iter().enumerate() {
             h = wide_conv(&h, &block.input.weight, &block.input.bias, 1)?;
             for (i, (stack, up)) in block.stages.iter().enumerate() {
                 h = stack.forward(&h)?;
-                if (b + 1, i + 1) == (n_blocks, block.stages.len()) {
+                if is_joined && (b + 1, i + 1) == (n_blocks, block.stages.len()) {
                     return up_and_out(&h, up, &self.out, block.stride);
                 }
                 h = up_conv(&h, &up.weight, &up.bias, block.stride)?;

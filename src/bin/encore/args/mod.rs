@@ -1,5 +1,6 @@
 //! The command line as it is typed, with the checks that need no file.
 
+pub mod corpus;
 pub mod evaluate;
 pub mod song;
 pub mod train;
@@ -12,6 +13,7 @@ use encore::jukebox::DeviceChoice;
 use encore::pack::Precision;
 use encore::pack::convert::StoredAs;
 
+use corpus::CorpusArgs;
 use song::{AlignArgs, ContinueArgs, ScoreArgs, UpsampleArgs};
 use values::{device, held_as, level, prior_shape, stored_as};
 
@@ -58,6 +60,8 @@ pub enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Measure how fast this machine decodes, beside how fast it reads memory
     Bench(BenchArgs),
+    /// Compose and render music to train on
+    Corpus(CorpusArgs),
     /// Write a checkpoint of random weights in a released shape, to measure with
     #[command(hide = true)]
     MakeCheckpoint(MakeCheckpointArgs),

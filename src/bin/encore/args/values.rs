@@ -59,6 +59,12 @@ pub fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("not a whole number from 0 to {}", u64::MAX))
 }
 
+pub fn share(text: &str) -> Result<f64, String> {
+    let value = text.parse().unwrap_or(f64::NAN);
+    let sound = (0.0..=0.5).contains(&value);
+    sound.then_some(value).ok_or("not a share from 0 to 0.5".into())
+}
+
 pub fn level(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "not a level (0 is the finest)".into())
 }

@@ -35,7 +35,8 @@ fn draw(path: &Path, lines: &[MetricsLine]) -> Result<(), Box<dyn std::error::Er
     register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
         .map_err(|_| "its font is damaged")?;
     let size = (WIDTH, ROW_HEIGHT * names.len() as u32);
-    let area = BitMapBackend::new(path, size).into_drawing_area();
+    let mut pixels = vec![0; 3 * size.0 as usize * size.1 as usize];
+    let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
     area.fill(&BACKGROUND)?;
     let last = lines.last().map_or(1, |line| line.step).max(1);
     for (name, row) in names.iter().zip(area.split_evenly((names.len(), 1))) {
@@ -68,5 +69,6 @@ fn draw(path: &Path, lines: &[MetricsLine]) -> Result<(), Box<dyn std::error::Er
         chart.draw_series(held_out.iter().map(|at| Circle::new(*at, 3, HELD_OUT.filled())))?;
     }
     area.present()?;
-    Ok(())
+    drop(area);
+    Ok(image::save_buffer(path, &pixels, size.0, size.1, image::ExtendedColorType::Rgb8)?)
 }

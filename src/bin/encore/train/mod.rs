@@ -5,7 +5,6 @@ mod curve;
 use std::fs;
 use std::path::Path;
 
-use encore::train::prior::{PriorRecipe, PriorTrainee};
 use encore::train::run::{MetricsLine, metrics, run as run_steps};
 use encore::train::vqvae::{VqvaeRecipe, VqvaeTrainee};
 use encore::train::{PackDraft, RunConfig, Trainee};
@@ -39,21 +38,9 @@ fn vqvae(args: &RunArgs, as_json: bool) -> Result<(), Failure> {
     drive(&mut trainee, &config, &args.out, as_json)
 }
 
-fn prior(args: &OnPackArgs, as_json: bool) -> Result<(), Failure> {
-    let run = &args.run;
-    let recipe: PriorRecipe = recipe(&run.recipe)?;
-    keep_recipe(&run.out, &recipe)?;
-    let config = run.config(&recipe.run);
-    let pack = open::pack(&args.pack)?;
-    let codes = args.codes.clone().unwrap_or(run.out.join("codes"));
-    let mut trainee = {
-        let bar = SecondsBar::new("encoding", 1.0);
-        let told = |done: f64, total: f64| bar.set_share(done, total);
-        PriorTrainee::new(recipe, pack.dir(), &run.corpus, &codes, &told)?
-    };
-    drive(&mut trainee, &config, &run.out, as_json)
+fn prior(_: &OnPackArgs, _: bool) -> Result<(), Failure> {
+    todo!()
 }
-
 /// A run belongs to one recipe; how many steps it makes may change.
 fn keep_recipe<T: Serialize>(dir: &Path, recipe: &T) -> Result<(), Failure> {
     let path = dir.join(RECIPE_FILE);
