@@ -82,6 +82,9 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
         for (beat, degree) in [(6.0, -5), (10.0, -3), (14.0, -5)] {
             sheet.note(GONG, bar.start + beat, 4.0, scene.key.pitch(degree), 0.35);
         }
+        if scene.is(&[Outro]) {
+            sheet.note(GONG, bar.start + 12.0, 4.0, scene.key.pitch(-10), 0.9);
+        }
         for beat in [4.0, 8.0, 12.0] {
             sheet.note(
                 KENONG,

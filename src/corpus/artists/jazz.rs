@@ -68,7 +68,7 @@ fn write(scene: &mut Scene, sheet: &mut Sheet) {
     if scene.is(&[Intro]) {
         for bar in scene.bars() {
             let root = scene.chord_at(bar.start).bass(scene.key.tonic, 31.0);
-            sheet.note(BASS, bar.start, 2.9, root, 0.8);
+            sheet.note(BASS, bar.start, bar.beats * 0.97, root, 0.8);
         }
     } else {
         walk(scene, sheet, BASS, 31.0);
