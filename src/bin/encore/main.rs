@@ -12,6 +12,7 @@ mod continue_track;
 mod convert;
 mod corpus;
 mod ear;
+mod evaluate;
 mod failure;
 mod finer_levels;
 mod heard;
@@ -64,6 +65,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Decode(args) => codes::decode(&args, cli.json),
         Command::Convert(args) => convert::run(&args, cli.json),
         Command::Corpus(args) => corpus::run(&args, cli.json),
+        Command::Evaluate(args) => evaluate::run(&args, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),
         Command::MakeCheckpoint(args) => make_checkpoint::run(&args),
         Command::MeasureWindow(args) => measure_window::run(&args),
