@@ -46,8 +46,9 @@ pub fn take_apart(audio: &[f32]) -> Parts {
     let n_hops = audio.len() / HOP + 1;
     let voiced: Vec<f32> =
         (0..n_hops).map(|i| rise(sameness(&low, i * HOP, period), 0.45, 0.75)).collect();
-    let voiced_high: Vec<f32> =
-        (0..n_hops).map(|i| rise(sameness(&high, i * HOP, period), 0.15, 0.45) * voiced[i]).collect();
+    let voiced_high: Vec<f32> = (0..n_hops)
+        .map(|i| rise(sameness(&high, i * HOP, period), 0.15, 0.45) * voiced[i])
+        .collect();
 
     let mut envelope = Envelope::new(period);
     let envelopes =

@@ -61,12 +61,14 @@ fn run(args: &[&str], input: &str) -> Result<Output, CorpusError> {
     let pipe = || Stdio::piped();
     let spawned =
         Command::new("espeak-ng").args(args).stdin(pipe()).stdout(pipe()).stderr(pipe()).spawn();
-    let mut child = spawned.map_err(|e| match e.kind() {
+    let mut child = spawned.map_err(|e| {
+        match e.kind() {
         ErrorKind::NotFound => CorpusError::Instrument(
             "songs are sung with espeak-ng, which is not here; install the Debian package espeak-ng"
                 .into(),
         ),
         _ => failed(e.to_string()),
+    }
     })?;
     let stdin = child.stdin.take();
     let output = std::thread::scope(|scope| {

@@ -52,7 +52,9 @@ mod tests {
     #[test]
     fn a_tone_keeps_its_pitch_and_place_at_another_rate() {
         let tone = |rate: u32| -> Vec<f32> {
-            (0..rate).map(|i| (i as f32 / rate as f32 * 440.0 * std::f32::consts::TAU).sin()).collect()
+            (0..rate)
+                .map(|i| (i as f32 / rate as f32 * 440.0 * std::f32::consts::TAU).sin())
+                .collect()
         };
 
         let out = finish(&tone(ESPEAK_RATE), 48_000);

@@ -91,7 +91,8 @@ impl Singer {
             all.filter(|word| !known.contains_key(&(self.voice, (*word).to_owned()))).collect()
         };
         let new: Vec<&str> = new.into_iter().collect();
-        let phonemes = espeak::phonemes(self.voice, &new.iter().map(|w| spelled(w)).collect::<Vec<_>>())?;
+        let phonemes =
+            espeak::phonemes(self.voice, &new.iter().map(|w| spelled(w)).collect::<Vec<_>>())?;
         let mut known = known();
         for (word, phonemes) in new.iter().zip(&phonemes) {
             known.insert((self.voice, (*word).to_owned()), phonemes::syllables(phonemes));
@@ -142,7 +143,9 @@ fn voice(language: &str) -> Option<&'static str> {
 /// Words of a line, without the punctuation around them.
 fn words(line: &str) -> impl Iterator<Item = &str> {
     let bare = |word: &'_ str| !word.is_empty();
-    line.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).filter(move |w| bare(w))
+    line.split_whitespace()
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
+        .filter(move |w| bare(w))
 }
 
 /// How a word is written for espeak-ng, which would name a letter that stands alone.
@@ -165,13 +168,22 @@ fn check_notes(notes: &[SungNote], n_syllables: usize) -> Result<(), CorpusError
         n.start_seconds.is_finite() && n.seconds.is_finite() && n.start_seconds >= 0.0
     };
     if let Some(note) = notes.iter().find(|n| !all_finite(n) || n.seconds > 60.0) {
-        return wrong("time of a note", format!("{note:?}"), "from 0 seconds on and no longer than 60");
+        return wrong(
+            "time of a note",
+            format!("{note:?}"),
+            "from 0 seconds on and no longer than 60",
+        );
     }
     if let Some(note) = notes.iter().find(|n| !(24.0..=96.0).contains(&n.midi_pitch)) {
         return wrong("pitch of a note", note.midi_pitch.to_string(), "24 to 96");
     }
-    if let Some(pair) = notes.windows(2).find(|pair| pair[1].start_seconds < pair[0].start_seconds) {
-        return wrong("start of a note", pair[1].start_seconds.to_string(), "after that of the note before");
+    if let Some(pair) = notes.windows(2).find(|pair| pair[1].start_seconds < pair[0].start_seconds)
+    {
+        return wrong(
+            "start of a note",
+            pair[1].start_seconds.to_string(),
+            "after that of the note before",
+        );
     }
     Ok(())
 }

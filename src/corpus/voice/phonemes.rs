@@ -68,11 +68,13 @@ pub fn syllables(phonemes: &str) -> Vec<Syllable> {
 fn close_before(done: &mut Vec<Syllable>, consonants: &mut Vec<String>) {
     let touches = consonants.iter().all(|c| c == ";");
     let glide = match done.last() {
-        Some(last) if touches && !last.stressed && !last.onset.is_empty() => match last.vowel.as_str() {
-            "i" | "I" => "j",
-            "u" | "U" => "w",
-            _ => return,
-        },
+        Some(last) if touches && !last.stressed && !last.onset.is_empty() => {
+            match last.vowel.as_str() {
+                "i" | "I" => "j",
+                "u" | "U" => "w",
+                _ => return,
+            }
+        }
         _ => return,
     };
     if let Some(last) = done.pop() {
@@ -95,7 +97,8 @@ fn coda_len(between: &[String]) -> usize {
 /// Whether `first` can stand before `second` at the beginning of a syllable: sounds open up towards a vowel.
 fn can_precede(first: &str, second: &str) -> bool {
     let liquid = |p: &str| p.starts_with(['l', 'r', 'R', '*', 'w', 'j', ';']);
-    let stop = |p: &str| p.starts_with(['p', 't', 'k', 'b', 'd', 'g', 'f', 'v', 'B', 'T', 'D', 'Q']);
+    let stop =
+        |p: &str| p.starts_with(['p', 't', 'k', 'b', 'd', 'g', 'f', 'v', 'B', 'T', 'D', 'Q']);
     let hiss = |p: &str| p.starts_with(['s', 'S', 'z']);
     let glide = |p: &str| p.starts_with(['w', 'j', ';']);
     let affricate = |p: &str| p.len() > 1 && p.starts_with('t') && p.contains(['s', 'S']);

@@ -145,7 +145,8 @@ impl Melody<'_> {
         let note = &self.notes[idx];
         let smooth = |part: f64| part * part * (3.0 - 2.0 * part);
         let way = |at: f64| {
-            let part = (seconds - (at - 0.7 * self.timbre.glide_seconds)) / self.timbre.glide_seconds;
+            let part =
+                (seconds - (at - 0.7 * self.timbre.glide_seconds)) / self.timbre.glide_seconds;
             smooth(part.clamp(0.0, 1.0))
         };
         let before = match idx.checked_sub(1).map(|i| &self.notes[i]) {
@@ -166,7 +167,8 @@ impl Melody<'_> {
         let note = &self.notes[idx];
         let turn = std::f64::consts::TAU;
         let phase = self.timbre.seed as f64 % 17.0;
-        let drift = 3.0 * (turn * 0.7 * seconds + phase).sin() + 2.0 * (turn * 1.9 * seconds + phase).sin();
+        let drift =
+            3.0 * (turn * 0.7 * seconds + phase).sin() + 2.0 * (turn * 1.9 * seconds + phase).sin();
         if note.seconds < 0.4 {
             return drift;
         }

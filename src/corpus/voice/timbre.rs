@@ -41,7 +41,11 @@ impl Timbre {
         let is_high = rng.random_bool(0.5);
         let lowest = if is_high { 57.0 } else { 46.0 } + f64::from(rng.random_range(-2..=2));
         Self {
-            formant_scale: if is_high { rng.random_range(1.1..1.2) } else { rng.random_range(0.94..1.04) },
+            formant_scale: if is_high {
+                rng.random_range(1.1..1.2)
+            } else {
+                rng.random_range(0.94..1.04)
+            },
             tilt_db: rng.random_range(-1.0..1.5),
             ring_db: if is_high { rng.random_range(0.0..4.0) } else { rng.random_range(2.0..6.0) },
             air_db: rng.random_range(36.0..44.0),

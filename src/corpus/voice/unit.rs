@@ -57,7 +57,8 @@ impl Unit {
         let peak = (0..loud.len()).max_by(|&a, &b| loud[a].total_cmp(&loud[b])).unwrap_or(0);
 
         let core_start = (0..peak).rev().find(|&i| loud[i] < loud[peak] - 0.7).map_or(0, |i| i + 1);
-        let core_end = (peak..loud.len()).find(|&i| loud[i] < loud[peak] - 0.7).unwrap_or(loud.len());
+        let core_end =
+            (peak..loud.len()).find(|&i| loud[i] < loud[peak] - 0.7).unwrap_or(loud.len());
         let place = if syllable.is_diphthong() { 0.22 } else { 0.42 };
         let core = (core_end - core_start) as f32;
         let (from, to) = (core * (place - 0.12), core * (place + 0.15));
@@ -73,7 +74,8 @@ impl Unit {
         };
         let is_loud = |i: usize| parts.voiced[i] > 0.5 && loud[i] > loud[peak] - VOWEL_LOG;
         let starts_voiced = syllable.onset.is_empty();
-        let start = (0..hold).rev().find(|&i| if starts_voiced { !is_loud(i) } else { !is_vowel(i) });
+        let start =
+            (0..hold).rev().find(|&i| if starts_voiced { !is_loud(i) } else { !is_vowel(i) });
         let glides = syllable.is_diphthong() || syllable.coda.is_empty();
         let end = (hold..loud.len()).find(|&i| if glides { !is_loud(i) } else { !is_vowel(i) });
         let vowel_start = start.map_or(0, |i| i + 1);

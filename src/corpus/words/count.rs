@@ -47,7 +47,16 @@ fn german(word: &str) -> usize {
             continue;
         }
         n += 1;
-        let joins = |d: char| matches!((c, d), ('a', 'u' | 'i' | 'a') | ('e', 'i' | 'u' | 'e') | ('ä', 'u') | ('i', 'e') | ('o', 'o'));
+        let joins = |d: char| {
+            matches!(
+                (c, d),
+                ('a', 'u' | 'i' | 'a')
+                    | ('e', 'i' | 'u' | 'e')
+                    | ('ä', 'u')
+                    | ('i', 'e')
+                    | ('o', 'o')
+            )
+        };
         letters.next_if(|&d| joins(d));
     }
     n.max(1)
