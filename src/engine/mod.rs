@@ -13,6 +13,7 @@ mod heard;
 mod keeper;
 mod line;
 pub mod model;
+mod models;
 mod pace;
 pub mod pieces;
 mod pool;

@@ -1,6 +1,7 @@
 //! A loaded model: the networks of a pack that composing needs.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{EngineError, room};
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 /// The prior runs on the kernels, or where else `P` runs.
 pub struct Model<P = Prior> {
     pub pack: Pack,
-    pub vqvae: Vqvae,
+    pub vqvae: Arc<Vqvae>,
     pub prior: P,
     /// Memory that the prior's weights take.
     n_bytes: u64,
@@ -37,10 +38,22 @@ impl Model {
     /// As [`Self::load`].
     pub fn load_as(pack: Pack, precision: Precision) -> Result<Self, EngineError> {
         room::check(&pack, pack.top_level(), precision)?;
-        let vqvae = pack.load_vqvae()?;
+        let vqvae = pack.load_vqvae()?.into();
         let prior = pack.load_prior_as(pack.top_level(), precision)?;
         let n_bytes = pack.prior_bytes(pack.top_level(), precision);
         Ok(Self { pack, vqvae, prior, n_bytes })
+    }
+
+    /// The same with the prior that plays this artist, beside this one's; takes a while.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn for_artist(&self, artist_id: u32) -> Result<Self, EngineError> {
+        let pack = self.pack.for_artist(artist_id);
+        let precision = room::fastest(&pack, pack.top_level())?;
+        let prior = pack.load_prior_as(pack.top_level(), precision)?;
+        let n_bytes = pack.prior_bytes(pack.top_level(), precision);
+        Ok(Self { pack, vqvae: Arc::clone(&self.vqvae), prior, n_bytes })
     }
 }
 
@@ -54,7 +67,7 @@ impl Model<DevicePrior> {
         device: &OpenDevice,
         precision: Precision,
     ) -> Result<Self, EngineError> {
-        let vqvae = pack.load_vqvae()?;
+        let vqvae = pack.load_vqvae()?.into();
         let prior = pack.load_prior_on(pack.top_level(), device, precision)?;
         let n_bytes = prior.n_bytes();
         Ok(Self { pack, vqvae, prior, n_bytes })

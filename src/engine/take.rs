@@ -28,11 +28,10 @@ pub enum Taken {
 ///
 /// # Errors
 /// [`EngineError::Stopped`] when that was asked for; anything else says what is missing.
-pub fn take(shared: &Shared, model: Option<&Model>, job: &mut Job) -> Result<Taken, EngineError> {
+pub fn take(shared: &Shared, model: &Model, job: &mut Job) -> Result<Taken, EngineError> {
     if job.ticket.is_stopped() {
         return Err(EngineError::Stopped);
     }
-    let model = model.ok_or_else(|| EngineError::NoPack(Vec::new()))?;
     let was_armed = job.place.armed.is_some();
     let ahead = match follow(shared, model, job)? {
         Followed::Later => return Ok(Taken::Later),

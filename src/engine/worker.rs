@@ -10,6 +10,7 @@ use super::{
     EngineError, Shared,
     ear::WORTH_TOKENS,
     model::{Model, load_first},
+    models::Models,
     pool::Pool,
     queue::{Job, Work},
     take::{Taken, take},
@@ -19,18 +20,18 @@ use crate::link::{ModelStatus, Phase, Severity};
 /// Works until the queue is closed.
 pub fn run(shared: &Shared) {
     let mut pool = Pool::new();
-    let mut model = None;
+    let mut models: Option<Models> = None;
     while let Some(work) = shared.queue.next() {
         shared.tell_queue();
         match work {
             Work::LoadModel => {
-                drop(model.take()); // makes room for the next
+                drop(models.take()); // makes room for the next
                 shared.seats.lock().iter().for_each(|seat| seat.ear.lock().forget());
-                model = pool.install(|| load(shared));
+                models = pool.install(|| load(shared)).map(Models::new);
             }
             Work::Compose(mut job) => {
                 let done = pool.install(|| {
-                    catch_unwind(AssertUnwindSafe(|| take(shared, model.as_ref(), &mut job)))
+                    catch_unwind(AssertUnwindSafe(|| compose(shared, models.as_mut(), &mut job)))
                         .unwrap_or_else(|panic| Err(EngineError::Panicked(words(&*panic))))
                 });
                 match done {
@@ -39,8 +40,8 @@ pub fn run(shared: &Shared) {
                 }
             }
             Work::Listen => {
-                let listened = model.as_ref().map(|model| {
-                    let ahead = || pool.install(|| listen_ahead(shared, model));
+                let listened = models.as_ref().map(|models| {
+                    let ahead = || pool.install(|| listen_ahead(shared, models.own()));
                     catch_unwind(AssertUnwindSafe(ahead))
                 });
                 if let Some(Err(_)) = listened {
@@ -49,6 +50,19 @@ pub fn run(shared: &Shared) {
             }
         }
     }
+}
+
+/// One request, with the model that plays its artist.
+fn compose(
+    shared: &Shared,
+    models: Option<&mut Models>,
+    job: &mut Job,
+) -> Result<Taken, EngineError> {
+    if job.ticket.is_stopped() {
+        return Err(EngineError::Stopped);
+    }
+    let model = models.ok_or_else(|| EngineError::NoPack(Vec::new()))?.of(job)?;
+    take(shared, model, job)
 }
 
 /// A little for the first instance that has enough to listen to; what cannot be listened to is told when it
@@ -68,8 +82,12 @@ fn load(shared: &Shared) -> Option<Model> {
     match loaded {
         Ok((model, problems)) => {
             shared.tell_model(ModelStatus::Ready(Arc::new(model.summary())));
-            if let Some(problem) = problems.first() {
-                shared.say(Severity::Note, &format!("another model was skipped: {problem}"));
+            let skipped = problems.first().map(|e| format!("another model was skipped: {e}"));
+            let untaught = model.pack.taught_problems().first();
+            let untaught = untaught.map(|e| format!("a taught artist was left out: {e}"));
+            let notes: Vec<_> = skipped.into_iter().chain(untaught).collect();
+            if !notes.is_empty() {
+                shared.say(Severity::Note, &notes.join("; "));
             }
             Some(model)
         }

@@ -66,6 +66,8 @@ pub enum Phase {
     Queued {
         n_ahead: usize,
     },
+    /// Reading what a taught artist's music is composed with.
+    Loading,
     /// Waits for the place where the take is to take over.
     Armed(Armed),
     Composing(Progress),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::checkpoint::CheckpointError;
+use super::taught::TaughtError;
 use crate::jukebox::JukeboxError;
 
 /// Why a pack could not be opened, verified or loaded.
@@ -75,6 +76,10 @@ pub enum PackError {
     /// A checkpoint that was to be opened like a pack.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+
+    /// An artist that was taught to the pack.
+    #[error(transparent)]
+    Taught(#[from] TaughtError),
 
     /// The file is sound, but the network refused it.
     #[error("{path:?}: {source}")]

@@ -31,6 +31,7 @@ mod search;
 pub mod shapes;
 pub mod source;
 mod tables;
+pub mod taught;
 mod weights;
 
 pub use error::PackError;
@@ -47,6 +48,7 @@ use crate::jukebox::weights::Weights;
 use crate::jukebox::{DevicePrior, JukeboxError, OpenDevice, Prior, PriorConfig, Vqvae};
 use shapes::{TensorShape, n_parameters, prior_tensors, vqvae_tensors};
 use source::read_small;
+use taught::{Taught, TaughtArtists, TaughtError};
 
 /// The file that makes a folder a pack.
 pub const MANIFEST_FILE: &str = "pack.json";
@@ -64,6 +66,9 @@ pub struct Pack {
     manifest: Manifest,
     /// The checkpoints, where this is a folder of them and no pack.
     model: Option<Arc<Model>>,
+    taught: Arc<TaughtArtists>,
+    /// The taught artist that its coarsest prior plays, and the shape of that.
+    plays: Option<Arc<(Taught, PriorConfig)>>,
 }
 
 impl Pack {
@@ -87,12 +92,12 @@ impl Pack {
             PackError::Config { path: path.clone(), problem }
         })?;
         let manifest = Manifest::parse(&path, &text)?;
-        let pack = Self { dir: dir.into(), manifest, model: None };
+        let pack = Self::new(dir.into(), manifest, None);
         for (file, stated) in &pack.manifest.files {
             let path = pack.dir.join(file);
             weights::check_size(&path, &fs::metadata(&path), stated)?;
         }
-        Ok(pack)
+        Ok(pack.with_taught())
     }
 
     fn open_checkpoints(path: &Path) -> Result<Self, PackError> {
@@ -106,7 +111,16 @@ impl Pack {
     /// Checkpoints that are open already, as a pack; label tables are looked for beside them.
     pub fn from_model(model: Model) -> Result<Self, PackError> {
         let manifest = opened::manifest(&model)?;
-        Ok(Self { dir: model.path.clone(), manifest, model: Some(model.into()) })
+        let pack = Self::new(model.path.clone(), manifest, Some(model.into()));
+        Ok(pack.with_taught())
+    }
+
+    fn new(dir: PathBuf, manifest: Manifest, model: Option<Arc<Model>>) -> Self {
+        Self { dir, manifest, model, taught: Arc::default(), plays: None }
+    }
+
+    fn with_taught(self) -> Self {
+        Self { taught: TaughtArtists::find(&self).into(), ..self }
     }
 
     /// Whether this is a pack, whose files' hashes are known, and not a folder of checkpoints.
@@ -135,14 +149,39 @@ impl Pack {
         &self.manifest.name
     }
 
-    /// The label tables of the coarsest prior.
+    /// The label tables of the coarsest prior, and after them the artists that were taught to it.
     pub fn labels(&self) -> &Labels {
-        &self.manifest.labels
+        self.taught.labels.as_ref().unwrap_or(&self.manifest.labels)
     }
 
-    /// The label tables that the prior of a level was trained with.
+    /// The label tables that the prior of a level was trained with; finer priors know no taught artist.
     pub fn labels_of(&self, level: usize) -> &Labels {
-        self.manifest.labels_of(level)
+        if level == self.top_level() { self.labels() } else { self.manifest.labels_of(level) }
+    }
+
+    /// The artists that were taught to it.
+    pub fn taught(&self) -> &[Taught] {
+        &self.taught.artists
+    }
+
+    /// What lies beside it as a taught artist and cannot be used.
+    pub fn taught_problems(&self) -> &[TaughtError] {
+        &self.taught.problems
+    }
+
+    /// The same pack, whose coarsest prior plays this artist: with what was learnt where it was taught, and
+    /// the pack's own where it was not.
+    pub fn for_artist(&self, artist_id: u32) -> Self {
+        let plays = self.taught.of(artist_id).and_then(|taught| {
+            let own = &self.prior_entry(self.top_level()).ok()?.config;
+            Some(Arc::new((taught.clone(), taught.config(own))))
+        });
+        Self { plays, ..self.clone() }
+    }
+
+    /// The taught artist that its coarsest prior plays.
+    pub fn plays(&self) -> Option<&Taught> {
+        self.plays.as_ref().map(|plays| &plays.0)
     }
 
     /// Rate of the audio that the networks take and make, in Hz.
@@ -167,7 +206,11 @@ impl Pack {
 
     /// Shape of the prior that writes `level`.
     pub fn prior_config(&self, level: usize) -> Result<&PriorConfig, PackError> {
-        self.prior_entry(level).map(|prior| &prior.config)
+        let own = self.prior_entry(level)?;
+        match &self.plays {
+            Some(plays) if level == self.top_level() => Ok(&plays.1),
+            _ => Ok(&own.config),
+        }
     }
 
     /// What tells this pack's networks from any other's, for recipes: 64 hexadecimal digits.
@@ -231,14 +274,14 @@ impl Pack {
     /// Weights are read a few rows at a time: beyond what is kept, this takes memory for one tensor at
     /// most. Quantising here gives the same numbers as converting to a quantised pack and loading that.
     pub fn load_prior_as(&self, level: usize, precision: Precision) -> Result<Prior, PackError> {
-        let PriorEntry { file, config } = self.prior_entry(level)?;
+        let (file, config) = (&self.prior_entry(level)?.file, self.prior_config(level)?);
         let weights = self.prior_weights(level, file)?.held_as(precision);
         Prior::load(config, weights).map_err(self.refused(file))
     }
 
     /// The same with the layers as plain tensors too, to compare with: twice the memory.
     pub fn load_reference_prior(&self, level: usize) -> Result<Prior, PackError> {
-        let PriorEntry { file, config } = self.prior_entry(level)?;
+        let (file, config) = (&self.prior_entry(level)?.file, self.prior_config(level)?);
         let weights = self.prior_weights(level, file)?;
         Prior::load_with_reference(config, weights).map_err(self.refused(file))
     }
@@ -253,7 +296,7 @@ impl Pack {
         device: &OpenDevice,
         precision: Precision,
     ) -> Result<DevicePrior, PackError> {
-        let PriorEntry { file, config } = self.prior_entry(level)?;
+        let (file, config) = (&self.prior_entry(level)?.file, self.prior_config(level)?);
         let weights = self.prior_weights(level, file)?;
         DevicePrior::load(config, weights, device, precision).map_err(self.refused(file))
     }
@@ -263,7 +306,11 @@ impl Pack {
             Some(network) => network.checkpoint.clone(),
             None => self.checked(file)?,
         };
-        Ok(checkpoint::all_weights(checkpoint))
+        let Some(taught) = self.plays().filter(|_| level == self.top_level()) else {
+            return Ok(checkpoint::all_weights(checkpoint));
+        };
+        let adapter = taught.adapter(&self.prior_entry(level)?.config)?;
+        Ok(taught::merged(checkpoint, taught, adapter))
     }
 
     fn refused(&self, file: &str) -> impl FnOnce(JukeboxError) -> PackError {

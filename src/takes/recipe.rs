@@ -53,6 +53,9 @@ pub struct Recipe {
 pub struct PackId {
     pub name: String,
     pub sha256: String,
+    /// Of the tensors of the taught artist that it played, if it played one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taught: Option<String>,
 }
 
 /// What was listened to: mono, at the model's rate.
@@ -153,7 +156,7 @@ pub(super) fn example() -> Recipe {
     Recipe {
         format_version: FORMAT_VERSION,
         encore_version: "0.1.0".into(),
-        pack: PackId { name: "Tiny".into(), sha256: "00".repeat(32) },
+        pack: PackId { name: "Tiny".into(), sha256: "00".repeat(32), taught: None },
         backend: "cpu-f32".into(),
         prime: Some(Prime::of(&[0.0, 0.5], 44_100)),
         codes: None,

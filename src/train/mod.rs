@@ -6,9 +6,11 @@
 pub mod adam;
 pub mod draft;
 pub mod ops;
+pub mod prior;
 pub mod run;
 pub mod vqvae;
 
 pub use adam::{Adam, AdamConfig};
 pub use draft::PackDraft;
+pub use prior::{PriorRecipe, PriorTrainee};
 pub use run::{Figures, RunConfig, TrainError, Trainee};

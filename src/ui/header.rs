@@ -87,7 +87,7 @@ fn dot_ui(ui: &mut Ui, color: Color32) {
 fn pill_ui(ui: &mut Ui, phase: Phase) {
     let (fill, text) = match phase {
         Phase::Idle => (theme::PANEL, theme::TEXT_WEAK),
-        Phase::Queued { .. } | Phase::Armed(_) => (theme::CONTROL, theme::TEXT),
+        Phase::Queued { .. } | Phase::Loading | Phase::Armed(_) => (theme::CONTROL, theme::TEXT),
         Phase::Composing(_) => (theme::ACCENT, theme::TEXT_ON_ACCENT),
     };
     let words = words::phase(phase);

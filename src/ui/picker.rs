@@ -127,7 +127,8 @@ fn list_ui(
         return picker.matches.get(picker.row).copied();
     }
     let picked = rows_ui(ui, picker, names, id);
-    let found = match (picker.matches.len(), names.len()) {
+    let n_named = names.iter().filter(|name| !name.is_empty()).count();
+    let found = match (picker.matches.len(), n_named) {
         (0, _) => format!("No name contains “{}”.", picker.query),
         (found, all) if found == all => format!("{all} names"),
         (found, all) => format!("{found} of {all} names"),
@@ -185,7 +186,7 @@ impl Picker {
     fn search(&mut self, names: &[String]) {
         let query = self.query.trim().to_lowercase();
         let rank = |name: &str| {
-            let name = name.to_lowercase();
+            let name = Some(name.to_lowercase()).filter(|name| !name.is_empty())?; // an id without one
             let at = name.find(&query)?;
             let starts_word = name[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric());
             Some(if at == 0 {

@@ -47,6 +47,7 @@ pub fn phase(phase: Phase) -> String {
         Phase::Idle => "Idle".into(),
         Phase::Queued { n_ahead: 0 } => "Queued".into(),
         Phase::Queued { n_ahead } => format!("Queued behind {n_ahead}"),
+        Phase::Loading => "Loading".into(),
         Phase::Armed(_) => "Armed".into(),
         Phase::Composing(Progress { stage: Stage::Encoding, .. }) => "Listening".into(),
         Phase::Composing(Progress { stage: Stage::Prefilling, .. }) => "Reading".into(),

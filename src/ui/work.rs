@@ -97,6 +97,7 @@ fn story_ui(ui: &mut Ui, status: &Status) {
     let line = match (status.phase, &status.take) {
         (Phase::Composing(progress), _) => return progress_ui(ui, &progress),
         (Phase::Armed(armed), _) => words::armed(&armed),
+        (Phase::Loading, _) => "Loading what this artist taught the model…".into(),
         (Phase::Queued { n_ahead: 0 }, _) => "About to begin.".into(),
         (Phase::Queued { n_ahead: 1 }, _) => "Waiting for 1 other instance to finish.".into(),
         (Phase::Queued { n_ahead }, _) => {

@@ -8,6 +8,7 @@ mod common;
 mod pickles;
 mod quantised;
 mod refusals;
+mod taught;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -41,7 +41,10 @@ impl Expected {
         let used = self.used.borrow();
         let unused: Vec<&str> = self.names().filter(|name| !used.contains(*name)).collect();
         if !unused.is_empty() {
-            tally.aside(&unused.join(", "), "nothing here computes it (training is not built)");
+            tally.aside(
+                &unused.join(", "),
+                "nothing here computes it (training compares what is its own)",
+            );
         }
     }
 }

@@ -8,10 +8,10 @@ use encore::jukebox::{Conditioning, LabelRow, Prior, PriorConfig};
 use serde_json::Value;
 
 use crate::sampling::{Backend, Choice, Run, generate};
-use crate::{Expected, Outcome, Source, Tally, codes, shapes};
+use crate::{Expected, Outcome, Source, Tally, codes, shapes, training};
 
 pub fn run(
-    _set: &Path,
+    set: &Path,
     meta: &Value,
     source: &Source,
     expected: &Expected,
@@ -21,7 +21,7 @@ pub fn run(
     let stored = source.prior(config.level)?;
     tally.shape(&stored.shape.map(|told| shapes::as_told(told, &config)), &config);
     functions(&config, meta, tally);
-    let prior = Prior::load_with_reference(&config, stored.weights)?;
+    let prior = Prior::load_with_reference(&config, stored.weights.clone())?;
     let tokens = codes(expected.get("z")?)?;
     let rows = match &config.labels {
         Some(_) => label_rows(expected.get("y")?, &config)?,
@@ -35,6 +35,8 @@ pub fn run(
     lyrics(&prior, &cond, expected, tally)?;
     teacher_forced(&prior, &cond, &tokens, expected, tally)?;
     losses(&prior, &cond, &tokens, meta, tally)?;
+    let windows = training::windows(&tokens, &rows, &upper);
+    training::run(set, meta, &config, &stored.weights, &windows, tally)?;
     for backend in [Backend::Fast, Backend::Reference] {
         sampled(&prior, &cond, backend, expected, tally)?;
     }

@@ -20,7 +20,8 @@ use crate::{heard, open};
 const MAX_PLACES: usize = 1 << 28;
 
 pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
-    let pack = open::pack(&args.load.pack)?;
+    let told = Told::typed_or_beside(&args.told, &args.input)?;
+    let pack = told.told_to(&open::pack(&args.load.pack)?);
     let level = pack.top_level();
     let config = pack.prior_config(level)?.clone();
     let unsung = |why: &str| Failure::BadInput(format!("{:?} {why}", pack.dir()));
@@ -31,7 +32,6 @@ pub fn run(args: &AlignArgs, as_json: bool) -> Result<(), Failure> {
         }
         Some(_) => {}
     }
-    let told = Told::typed_or_beside(&args.told, &args.input)?;
     let wordless = || Failure::BadInput("give the words of the song with --lyrics".into());
     let lyrics = told.lyrics.as_ref().ok_or_else(wordless)?;
     let cleaned = told.read_lyrics(&config)?.ok_or_else(wordless)?;

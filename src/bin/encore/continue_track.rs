@@ -50,7 +50,7 @@ fn write<P: LevelPrior>(
     let told = Told::typed(&args.told)?;
     let track = open::track(&args.input, &pack)?;
     let spinner = Spinner::new("loading the model");
-    let model = load(pack)?;
+    let model = load(told.told_to(&pack))?;
     drop(spinner);
     let lyrics = told.read_lyrics(model.prior.config())?;
     let request = plan::request(args, &told, lyrics.as_ref(), &levels, &model, &track)?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use encore::pack::taught::Taught;
 use encore::pack::{Manifest, Pack, Precision};
 use encore::units::seconds_from_frames;
 use serde_json::{Value, json};
@@ -46,6 +47,16 @@ fn facts(pack: &Pack) -> Result<Value, Failure> {
         "parameters": pack.parameters(),
         "bytes": pack.bytes(),
         "memory_bytes": memory,
+        "taught": pack.taught().iter().map(|taught| json!({
+            "id": taught.artist_id,
+            "artist": taught.card.artist,
+            "genre": taught.card.genre,
+            "audio_seconds": taught.card.audio_seconds,
+            "steps": taught.card.n_steps,
+            "bytes": taught.card.file.bytes,
+            "file": taught.path,
+        })).collect::<Vec<_>>(),
+        "taught_left_out": pack.taught_problems().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "n_artists": labels.artists.len(),
         "n_genres": labels.genres.len(),
         "sampling": sampling,
@@ -73,6 +84,13 @@ fn sheet(pack: &Pack) -> Result<String, Failure> {
     row("on disk", format!("{}, {hashes}", megabytes(pack.bytes())));
     let (artists, genres) = (manifest.labels.artists.len(), manifest.labels.genres.len());
     row("labels", format!("{artists} artists, {genres} genres"));
+    for Taught { card, .. } in pack.taught() {
+        let (audio, size) = (minutes(card.audio_seconds), megabytes(card.file.bytes));
+        row("taught", format!("{}, from {audio} of recordings, {size}", card.artist));
+    }
+    for problem in pack.taught_problems() {
+        row("left out", problem.to_string());
+    }
     row("sampling", sampling_line(manifest));
     row("identity", pack.hash());
     Ok(lines.join("\n"))
@@ -118,6 +136,15 @@ fn sampling_line(manifest: &Manifest) -> String {
     parts.push(format!("prime {} s", sampling.prime_seconds));
     parts.push(format!("song {} s", sampling.total_seconds));
     parts.join(", ")
+}
+
+/// "10 min 20 s".
+fn minutes(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match (whole / 60, whole % 60) {
+        (0, s) => format!("{s} s"),
+        (m, s) => format!("{m} min {s} s"),
+    }
 }
 
 fn megabytes(n_bytes: u64) -> String {

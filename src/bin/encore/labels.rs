@@ -1,6 +1,6 @@
 //! `encore labels`: searching the label tables.
 
-use encore::pack::Labels;
+use encore::pack::Pack;
 use serde_json::{Value, json};
 
 use crate::args::LabelsArgs;
@@ -17,7 +17,7 @@ pub fn run(args: &LabelsArgs, as_json: bool) -> Result<(), Failure> {
 
     if as_json {
         return print_json(&json!({
-            "artists": artists.iter().map(|label| artist_json(labels, label)).collect::<Vec<_>>(),
+            "artists": artists.iter().map(|label| artist_json(&pack, label)).collect::<Vec<_>>(),
             "genres": genres.iter().map(|(id, name)| json!({"id": id, "name": name})).collect::<Vec<_>>(),
         }));
     }
@@ -27,22 +27,32 @@ pub fn run(args: &LabelsArgs, as_json: bool) -> Result<(), Failure> {
         match (asked, found.as_slice()) {
             (Some(query), []) => print(&format!("no {kind} comes close to {query:?}"))?,
             (None, []) => {}
-            _ => print(&table(kind, found, labels))?,
+            _ => print(&table(kind, found, &pack))?,
         }
     }
     Ok(())
 }
 
-fn artist_json(labels: &Labels, (id, name): &(u32, &str)) -> Value {
+fn artist_json(pack: &Pack, (id, name): &(u32, &str)) -> Value {
+    let labels = pack.labels();
     let genre = labels.genre_of(*id).and_then(|genre| labels.genre_name(genre));
-    json!({"id": id, "name": name, "genre": genre})
+    let mut facts = json!({"id": id, "name": name, "genre": genre});
+    if pack.taught().iter().any(|taught| taught.artist_id == *id) {
+        facts["taught"] = true.into();
+    }
+    facts
 }
 
-fn table(kind: &str, found: &[(u32, &str)], labels: &Labels) -> String {
+fn table(kind: &str, found: &[(u32, &str)], pack: &Pack) -> String {
+    let labels = pack.labels();
+    let is_taught =
+        |id: u32| kind == "artist" && pack.taught().iter().any(|taught| taught.artist_id == id);
     let line = |(id, name): &(u32, &str)| {
         let genre = (kind == "artist").then(|| labels.genre_of(*id)).flatten();
+        let taught = if is_taught(*id) { ", taught" } else { "" };
         match genre.and_then(|genre| labels.genre_name(genre)) {
-            Some(genre) => format!("{id:>6}  {name} ({genre})"),
+            Some(genre) => format!("{id:>6}  {name} ({genre}{taught})"),
+            None if is_taught(*id) => format!("{id:>6}  {name} (taught)"),
             None => format!("{id:>6}  {name}"),
         }
     };

@@ -12,11 +12,13 @@ mod continue_track;
 mod convert;
 mod corpus;
 mod ear;
+mod evaluate;
 mod failure;
 mod finer_levels;
 mod heard;
 mod info;
 mod labels;
+mod large_buffers;
 mod make_checkpoint;
 mod measure_window;
 mod open;
@@ -37,10 +39,6 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use encore::jukebox::crew::Crew;
 use failure::Failure;
-
-/// Training asks for large buffers all the time, and fresh pages cost more than the arithmetic.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -67,6 +65,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Decode(args) => codes::decode(&args, cli.json),
         Command::Convert(args) => convert::run(&args, cli.json),
         Command::Corpus(args) => corpus::run(&args, cli.json),
+        Command::Evaluate(args) => evaluate::run(&args, cli.json),
         Command::Bench(args) => bench::run(&args, cli.json),
         Command::MakeCheckpoint(args) => make_checkpoint::run(&args),
         Command::MeasureWindow(args) => measure_window::run(&args),

@@ -70,10 +70,11 @@ pub fn recipe<P: LevelPrior>(
     let pack = &model.pack;
     let labels = pack.labels();
     let recommended = pack.manifest().sampling.total_seconds;
+    let taught = pack.plays().map(|taught| taught.card.file.sha256.clone());
     Recipe {
         format_version: Recipe::FORMAT_VERSION,
         encore_version: env!("CARGO_PKG_VERSION").into(),
-        pack: PackId { name: pack.name().into(), sha256: pack.hash() },
+        pack: PackId { name: pack.name().into(), sha256: pack.hash(), taught },
         backend: place.backend(),
         prime: Some(Prime::of(&request.prime, pack.sample_rate())),
         codes: None,

@@ -16,8 +16,8 @@ use crate::told::{Told, sheet};
 use crate::{heard, open};
 
 pub fn run(args: &ScoreArgs, as_json: bool) -> Result<(), Failure> {
-    let pack = open::pack(&args.load.pack)?;
     let told = Told::typed_or_beside(&args.told, &args.input)?;
+    let pack = told.told_to(&open::pack(&args.load.pack)?);
     let levels: Vec<usize> = match args.level {
         Some(level) => pack.prior_config(level).map(|_| vec![level])?,
         None => pack.manifest().priors.iter().map(|prior| prior.config.level).collect(),

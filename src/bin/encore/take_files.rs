@@ -82,7 +82,7 @@ pub fn write(
 
 /// The prime and then its continuation. Over the last milliseconds of the prime the recording gives way to
 /// what the model heard of it, so that nothing steps at the seam.
-fn join(prime: &[f32], lead_in: &[f32], continuation: &[f32], rate: f64) -> Vec<f32> {
+pub fn join(prime: &[f32], lead_in: &[f32], continuation: &[f32], rate: f64) -> Vec<f32> {
     let mut audio = [prime, continuation].concat();
     let n_fade = frames_from_seconds(FADE_SECONDS, rate).min(lead_in.len()).min(prime.len());
     let heard = &lead_in[lead_in.len() - n_fade..];

@@ -59,13 +59,18 @@ impl Told {
         })
     }
 
+    /// The pack with the prior that plays the artist, where that was taught.
+    pub fn told_to(&self, pack: &Pack) -> Pack {
+        let artist = self.artist.as_deref().and_then(|name| pack.labels().artist_id(name).ok());
+        pack.for_artist(artist.unwrap_or(0))
+    }
+
     /// Artist and genres by the tables of a level's own prior, with a note for what it does not know.
     pub fn labels(&self, pack: &Pack, level: usize) -> Result<(u32, Vec<u32>), Failure> {
         let n_allowed = pack.prior_config(level)?.labels.as_ref();
         let n_allowed = n_allowed.map_or(0, |labels| labels.max_genre_words);
         let is_top = level == pack.top_level();
-        let chosen =
-            pack.labels_of(level).choose(self.artist.as_deref(), &self.genres, n_allowed)?;
+        let chosen = pack.choose(level, self.artist.as_deref(), &self.genres, n_allowed)?;
         if is_top && self.artist.is_none() && self.genres.is_empty() && n_allowed > 0 {
             note("neither --artist nor --genre was given, so both are unknown to the model");
         }
@@ -74,6 +79,7 @@ impl Told {
             match is_top {
                 true => note(sentence),
                 false if has_own_tables => note(&format!("level {level}: {sentence}")),
+                false if pack.plays().is_some() => note(&format!("level {level}: {sentence}")),
                 false => {} // said already, of the top level
             }
         }

@@ -127,7 +127,7 @@ fn recipe(
     Ok(Recipe {
         format_version: Recipe::FORMAT_VERSION,
         encore_version: env!("CARGO_PKG_VERSION").into(),
-        pack: PackId { name: pack.name().into(), sha256: pack.hash() },
+        pack: PackId { name: pack.name().into(), sha256: pack.hash(), taught: None },
         backend: place.backend(),
         prime: None,
         codes: Some(CodesId::of(upper)),

@@ -187,3 +187,6 @@ fn check_notes(notes: &[SungNote], n_syllables: usize) -> Result<(), CorpusError
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

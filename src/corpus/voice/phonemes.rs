@@ -17,7 +17,9 @@ impl Syllable {
     /// As espeak-ng is asked for it, with an accent, so that no vowel is swallowed.
     pub fn spoken(&self) -> String {
         let coda = self.coda.concat();
-        format!("{}'{}{coda}", self.onset.concat(), self.vowel)
+        // a murmured vowel is too short to rest on, unless it is asked for as a long one
+        let long = if self.vowel == "@" && !coda.is_empty() { ":" } else { "" };
+        format!("{}'{}{long}{coda}", self.onset.concat(), self.vowel)
     }
 
     /// Whether the vowel glides from one sound to another.
@@ -143,8 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn a_murmured_vowel_is_long_enough_to_sing() {
+        assert_eq!(cut("z 'I N @ n"), ["z'I", "N'@:n"]);
+    }
+
+    #[test]
     fn the_accent_is_kept() {
-        let stressed: Vec<bool> = syllables("_! B i 'e n").iter().map(|s| s.stressed).collect();
+        let stressed: Vec<bool> = syllables("_! b e n 'e").iter().map(|s| s.stressed).collect();
 
         assert_eq!(stressed, [false, true]);
     }

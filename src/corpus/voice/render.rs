@@ -12,7 +12,7 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use super::analysis::{Cepstrum, FFT_LEN, HOP, N_BINS, ORDER, rise};
 use super::espeak::ESPEAK_RATE;
 use super::plan::{Melody, Placed};
-use super::timbre::Timbre;
+use super::timbre::{Shaper, Timbre};
 use super::unit::Unit;
 
 /// Consonants stand behind the vowels by this much, as a gain.
@@ -108,9 +108,8 @@ impl Moment {
 }
 
 /// Makes the sound of single pulses.
-struct Throat<'a> {
-    timbre: &'a Timbre,
-    planner: RealFftPlanner<f32>,
+struct Throat {
+    shaper: Shaper,
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     /// What excites the throat: a pulse at the bottom, more and more breath towards the top.
@@ -120,17 +119,16 @@ struct Throat<'a> {
     spectrum: Vec<Complex32>,
 }
 
-impl<'a> Throat<'a> {
-    fn new(timbre: &'a Timbre) -> Self {
+impl Throat {
+    fn new(timbre: &Timbre) -> Self {
         let mut planner = RealFftPlanner::new();
         let mut rng = ChaCha8Rng::seed_from_u64(timbre.seed);
         let forward = planner.plan_fft_forward(FFT_LEN);
         let breaths = (0..N_BREATHS).map(|_| breath(timbre.breath, &mut rng, &*forward)).collect();
         Self {
-            timbre,
+            shaper: Shaper::new(timbre),
             forward,
             inverse: planner.plan_fft_inverse(FFT_LEN),
-            planner,
             breaths,
             rng,
             frames: vec![0.0; FFT_LEN],
@@ -140,7 +138,7 @@ impl<'a> Throat<'a> {
 
     fn shape(&mut self, unit: &Unit) -> Arc<Vec<Cepstrum>> {
         let spoken = unit.parts.envelopes.iter();
-        Arc::new(spoken.map(|envelope| self.timbre.shape(&mut self.planner, envelope)).collect())
+        Arc::new(spoken.map(|envelope| self.shaper.shape(envelope)).collect())
     }
 
     /// Adds one pulse at `seconds`: the shortest sound (minimum phase) that has this envelope.

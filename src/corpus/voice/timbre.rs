@@ -11,6 +11,11 @@ use super::espeak::ESPEAK_RATE;
 /// Width of a bin of a spectrum, in Hz.
 const BIN_HZ: f32 = ESPEAK_RATE as f32 / 2.0 / (N_BINS - 1) as f32;
 
+/// From here on there is air, in Hz.
+const AIR_HZ: f32 = 4_500.0;
+/// Decibels of amplitude in a natural logarithm of it.
+const DB_PER_LOG: f32 = 8.686;
+
 /// A singer's throat and habits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timbre {
@@ -58,30 +63,58 @@ impl Timbre {
         }
     }
 
-    /// The envelope that this singer gives to what a man's voice said.
-    pub fn shape(&self, planner: &mut RealFftPlanner<f32>, spoken: &Cepstrum) -> Cepstrum {
-        let logs = analysis::logs(planner, spoken);
-        let mut shaped: Vec<f32> = (0..N_BINS).map(|bin| self.log_at(&logs, bin)).collect();
-        let loudest = shaped.iter().fold(f32::MIN, |loudest, log| loudest.max(*log));
-        for (bin, log) in shaped.iter_mut().enumerate() {
-            let octaves = (bin as f32 * BIN_HZ / 4_500.0).log2();
-            if octaves > -0.2 {
-                *log = log.max(loudest - (self.air_db + 10.0 * octaves) / 8.686);
+    /// Bins, gains and floors of this singer's envelopes.
+    fn bins(&self) -> impl Iterator<Item = Bin> {
+        (0..N_BINS).map(|bin| {
+            let from = (bin as f32 / self.formant_scale).min((N_BINS - 1) as f32);
+            let hz = bin as f32 * BIN_HZ;
+            let ring = (-((hz - 2_950.0) / 500.0).powi(2)).exp();
+            let gain_db = self.tilt_db * (hz.max(250.0) / 1_000.0).log2() + self.ring_db * ring;
+            let octaves = (hz.max(1.0) / AIR_HZ).log2();
+            let air_db = self.air_db + 10.0 * octaves;
+            Bin {
+                from: from as usize,
+                part: from.fract(),
+                gain_log: gain_db / DB_PER_LOG,
+                air_log: if octaves > -0.2 { -air_db / DB_PER_LOG } else { f32::NEG_INFINITY },
             }
-        }
-        analysis::cepstrum(planner, &shaped)
+        })
+    }
+}
+
+/// What becomes of one bin of an envelope.
+struct Bin {
+    /// The bin it is taken from, and how far towards the next.
+    from: usize,
+    part: f32,
+    gain_log: f32,
+    /// Least it is, over the loudest.
+    air_log: f32,
+}
+
+/// Gives envelopes of a man's voice the shape of a singer's.
+pub struct Shaper {
+    bins: Vec<Bin>,
+    planner: RealFftPlanner<f32>,
+}
+
+impl Shaper {
+    pub fn new(timbre: &Timbre) -> Self {
+        Self { bins: timbre.bins().collect(), planner: RealFftPlanner::new() }
     }
 
-    /// Natural logarithm of the amplitude at a bin.
-    fn log_at(&self, logs: &[f32], bin: usize) -> f32 {
-        let from = (bin as f32 / self.formant_scale).min((N_BINS - 1) as f32);
-        let (whole, part) = (from as usize, from.fract());
-        let next = logs[(whole + 1).min(N_BINS - 1)];
-        let hz = bin as f32 * BIN_HZ;
-        let octaves = (hz.max(250.0) / 1_000.0).log2();
-        let ring = (-((hz - 2_950.0) / 500.0).powi(2)).exp();
-        let gain_db = self.tilt_db * octaves + self.ring_db * ring;
-        logs[whole] + part * (next - logs[whole]) + gain_db / 8.686
+    pub fn shape(&mut self, spoken: &Cepstrum) -> Cepstrum {
+        let logs = analysis::logs(&mut self.planner, spoken);
+        let at = |bin: &Bin| {
+            let next = logs[(bin.from + 1).min(N_BINS - 1)];
+            logs[bin.from] + bin.part * (next - logs[bin.from]) + bin.gain_log
+        };
+        let mut shaped: Vec<f32> = self.bins.iter().map(at).collect();
+        let loudest = shaped.iter().fold(f32::MIN, |loudest, log| loudest.max(*log));
+        for (log, bin) in shaped.iter_mut().zip(&self.bins) {
+            *log = log.max(loudest + bin.air_log);
+        }
+        analysis::cepstrum(&mut self.planner, &shaped)
     }
 }
 

@@ -4,6 +4,7 @@ use super::Tongue;
 
 pub const TONGUE: Tongue = Tongue {
     bodies: &[
+        "{fa}",
         "{la} {fa}",
         "{il} {fa}",
         "{la} {chiara} {fa}",

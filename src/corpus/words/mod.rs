@@ -19,6 +19,8 @@ pub use count::count_syllables;
 pub const LANGUAGES: [&str; 4] = ["en", "es", "de", "it"];
 /// Lines of a verse, and of a chorus.
 pub const STANZA_LINES: usize = 4;
+/// Syllables of the shortest bodies.
+const SHORTEST_BODY: usize = 2;
 /// How many lines are tried for one that has the wanted length.
 const N_TRIES: usize = 80;
 
@@ -76,9 +78,14 @@ fn stanza(
 ) -> Vec<String> {
     let crosswise = rng.random_bool(0.5);
     let mut groups: Vec<&[&str]> = Vec::new();
+    let fits = |ending: &&&str| count_syllables(language, ending) + SHORTEST_BODY <= n_syllables;
+    let short_enough = |group: &[&str]| group.iter().filter(fits).count() >= 2;
     for _ in 0..n_lines.div_ceil(2).max(2) {
-        let fresh: Vec<_> = tongue.endings.iter().filter(|group| !groups.contains(group)).collect();
-        groups.extend(fresh.choose(rng).copied());
+        let fresh = || tongue.endings.iter().copied().filter(|group| !groups.contains(group));
+        let short: Vec<&[&str]> = fresh().filter(|group| short_enough(group)).collect();
+        let any: Vec<&[&str]> = fresh().collect();
+        let group = short.choose(rng).or_else(|| any.choose(rng)).copied();
+        groups.extend(group);
     }
     let mut used: Vec<&str> = Vec::new();
     let mut lines: Vec<String> = Vec::with_capacity(n_lines);

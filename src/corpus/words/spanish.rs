@@ -4,6 +4,7 @@ use super::Tongue;
 
 pub const TONGUE: Tongue = Tongue {
     bodies: &[
+        "{hace}",
         "{la} {hace}",
         "{el} {hace}",
         "{la} {clara} {hace}",

@@ -23,6 +23,10 @@ pub enum LabelsError {
 
     #[error("{n_genres} genres were given, but this model takes at most {n_allowed}")]
     TooManyGenres { n_genres: usize, n_allowed: usize },
+
+    /// A genre that came with a taught artist.
+    #[error("the genre {genre:?} was taught with {artist:?}, and goes with that artist alone")]
+    TaughtGenre { genre: String, artist: String },
 }
 
 impl Labels {

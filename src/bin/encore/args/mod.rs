@@ -1,6 +1,7 @@
 //! The command line as it is typed, with the checks that need no file.
 
 pub mod corpus;
+pub mod evaluate;
 pub mod song;
 pub mod train;
 mod values;
@@ -55,6 +56,8 @@ pub enum Command {
     Align(AlignArgs),
     /// Train networks on music that `encore corpus` made
     Train(train::TrainArgs),
+    /// Say how good a pack's music is: its sound, its styles and how it continues songs
+    Evaluate(evaluate::EvaluateArgs),
     /// Measure how fast this machine decodes, beside how fast it reads memory
     Bench(BenchArgs),
     /// Compose and render music to train on

@@ -7,19 +7,21 @@ use std::path::Path;
 
 use encore::train::run::{MetricsLine, metrics, run as run_steps};
 use encore::train::vqvae::{VqvaeRecipe, VqvaeTrainee};
-use encore::train::{PackDraft, RunConfig, Trainee};
+use encore::train::{PackDraft, PriorRecipe, PriorTrainee, RunConfig, Trainee};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::args::train::{JoinArgs, OnPackArgs, RunArgs, Train, TrainArgs};
 use crate::failure::{Failure, print, print_json};
+use crate::large_buffers::keep_pages;
 use crate::open;
 use crate::progress::{SecondsBar, Spinner, StepsBar};
 
 const RECIPE_FILE: &str = "recipe.json";
 
 pub fn run(args: &TrainArgs, as_json: bool) -> Result<(), Failure> {
+    keep_pages();
     match &args.what {
         Train::Vqvae(args) => vqvae(args, as_json),
         Train::Prior(args) | Train::Upsampler(args) => prior(args, as_json),
@@ -38,7 +40,21 @@ fn vqvae(args: &RunArgs, as_json: bool) -> Result<(), Failure> {
     drive(&mut trainee, &config, &args.out, as_json)
 }
 
-fn prior(_: &OnPackArgs, _: bool) -> Result<(), Failure> { todo!() }
+fn prior(args: &OnPackArgs, as_json: bool) -> Result<(), Failure> {
+    let run = &args.run;
+    let recipe: PriorRecipe = recipe(&run.recipe)?;
+    keep_recipe(&run.out, &recipe)?;
+    let config = run.config(&recipe.run);
+    let pack = open::pack(&args.pack)?;
+    let codes = args.codes.clone().unwrap_or(run.out.join("codes"));
+    let mut trainee = {
+        let bar = SecondsBar::new("encoding", 1.0);
+        let told = |done: usize, total: usize| bar.set_share(done as f64, total as f64);
+        PriorTrainee::new(recipe, pack.dir(), &run.corpus, &codes, told)?
+    };
+    drive(&mut trainee, &config, &run.out, as_json)
+}
+
 /// A run belongs to one recipe; how many steps it makes may change.
 fn keep_recipe<T: Serialize>(dir: &Path, recipe: &T) -> Result<(), Failure> {
     let path = dir.join(RECIPE_FILE);
