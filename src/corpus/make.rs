@@ -211,3 +211,71 @@ fn check(config: &MakeConfig) -> Result<(), CorpusError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(hours: f64, artists: &[&str]) -> MakeConfig {
+        MakeConfig {
+            seed: 1,
+            hours,
+            held_out_share: 0.25,
+            artists: artists.iter().map(|name| (*name).to_owned()).collect(),
+            song_seconds: 5.0..8.0,
+            sung: false,
+            soundfont: None,
+        }
+    }
+
+    #[test]
+    fn songs_do_not_depend_on_how_many_there_are_and_every_artist_has_as_many() {
+        let of = |hours| jobs(&config(hours, &[]), &STYLES);
+        let (few, many) = (of(0.1), of(0.3));
+
+        let told = |job: &Job| (job.seed, job.style.name, job.seconds.to_bits(), job.held_out);
+        assert!(few.iter().zip(&many).all(|(a, b)| told(a) == told(b)));
+        assert_eq!(many.len() % STYLES.len(), 0);
+        let held = many.iter().filter(|job| job.held_out).count() as f64 / many.len() as f64;
+        assert!((0.1..0.4).contains(&held), "{held}");
+    }
+
+    #[test]
+    fn a_corpus_is_made_again_with_the_same_bytes_and_taken_up_where_it_was() {
+        let [one, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let config = config(0.003, &["Pocket Arcade"]);
+        let first = make(&config, one.path(), &|_, _| ()).unwrap();
+        make(&config, other.path(), &|_, _| ()).unwrap();
+        let bytes = |dir: &Path, file: &str| std::fs::read(dir.join(file)).unwrap();
+        assert!(first.songs.len() >= 2 && first.songs.iter().any(|song| song.held_out));
+        for song in &first.songs {
+            assert_eq!(bytes(one.path(), &song.file), bytes(other.path(), &song.file));
+        }
+
+        // what is there already is left alone
+        let kept = one.path().join(&first.songs[0].file);
+        let written = std::fs::metadata(&kept).unwrap().modified().unwrap();
+        std::fs::remove_file(one.path().join(&first.songs[1].file)).unwrap();
+        let again = make(&config, one.path(), &|_, _| ()).unwrap();
+
+        assert_eq!(again, first);
+        assert_eq!(std::fs::metadata(&kept).unwrap().modified().unwrap(), written);
+        assert_eq!(Listing::open(one.path()).unwrap(), first);
+    }
+
+    #[test]
+    fn a_missing_soundfont_is_told_with_the_package_to_install() {
+        let nowhere = SoundFontFile::new(Some(Path::new("/nowhere.sf2")));
+
+        let told = render("Klara Winter", 1, 10.0, false, &nowhere).unwrap_err().to_string();
+
+        assert!(told.contains("/nowhere.sf2") && told.contains("fluid-soundfont-gm"), "{told}");
+    }
+
+    #[test]
+    fn an_unknown_artist_is_told_with_those_there_are() {
+        let told = style("Nobody").unwrap_err().to_string();
+
+        assert!(told.contains("Nobody") && told.contains("Neon Harbour"), "{told}");
+    }
+}

@@ -209,3 +209,108 @@ pub fn mixed(seed: u64, salt: u64) -> u64 {
 fn pick<T: Copy>(rng: &mut ChaCha8Rng, choices: &[T]) -> T {
     choices.choose(rng).copied().unwrap_or(choices[0])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::corpus::artists::STYLES;
+
+    /// A section's notes, from its own start; glides over a bar line count as its own.
+    fn notes_of(song: &Song, (_, start, n_bars): (Kind, f64, usize)) -> Vec<Vec<Note>> {
+        let end = start + n_bars as f64 * f64::from(song.style.beats_per_bar);
+        let own = |notes: &Vec<Note>| -> Vec<Note> {
+            let within = notes.iter().filter(|note| note.beat >= start && note.beat < end);
+            within.map(|note| Note { beat: note.beat - start, ..*note }).collect()
+        };
+        song.sheet.0.iter().map(own).collect()
+    }
+
+    #[test]
+    fn choruses_come_back_with_the_same_notes_and_verses_are_other_music() {
+        for style in STYLES {
+            let song = Song::compose(style, 5, 75.0);
+            let of = |kind| song.sections.iter().filter(move |section| section.0 == kind).copied();
+            let choruses: Vec<_> =
+                of(Kind::Chorus).map(|section| notes_of(&song, section)).collect();
+            let verse = of(Kind::Verse).map(|section| notes_of(&song, section)).next();
+
+            assert!(choruses.len() >= 2, "{}", style.name);
+            assert!(choruses.iter().all(|chorus| *chorus == choruses[0]), "{}", style.name);
+            assert_ne!(verse.as_ref(), choruses.first(), "{}", style.name);
+        }
+    }
+
+    #[test]
+    fn a_seed_is_one_song_and_another_seed_another() {
+        for style in STYLES {
+            let sheet = |seed| Song::compose(style, seed, 60.0).sheet;
+
+            assert_eq!(sheet(1), sheet(1), "{}", style.name);
+            assert_ne!(sheet(1), sheet(2), "{}", style.name);
+        }
+    }
+
+    #[test]
+    fn songs_are_about_as_long_as_asked() {
+        for style in STYLES {
+            for seconds in [40.0, 60.0, 90.0] {
+                let song = Song::compose(style, 3, seconds);
+                let labels = song.labels();
+                let end_seconds = labels.sections.last().unwrap().end_seconds;
+
+                assert!(
+                    (end_seconds - seconds).abs() < 0.35 * seconds,
+                    "{}: {end_seconds}",
+                    style.name
+                );
+                assert!(
+                    labels
+                        .sections
+                        .windows(2)
+                        .all(|pair| pair[0].end_seconds == pair[1].start_seconds)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_chord_of_every_artist_is_one() {
+        for style in STYLES {
+            for text in [style.verses, style.choruses, style.bridges].concat() {
+                let n_chords: usize = chords(text).iter().map(Vec::len).sum();
+                let n_words = text.split([' ', ',']).count();
+                assert_eq!(n_chords, n_words, "{}: {text}", style.name);
+            }
+        }
+    }
+
+    #[test]
+    fn tunes_stay_in_their_scales_tuning() {
+        let style = STYLES.iter().find(|style| style.name == "Bayt al-Nahr").unwrap();
+        let song = Song::compose(style, 8, 60.0);
+
+        let is_tuned =
+            |note: &Note| (song.key.pitch(song.key.degree(note.pitch)) - note.pitch).abs() < 1e-9;
+
+        assert!(song.sheet.0[0].iter().all(is_tuned));
+        assert!(song.sheet.0[0].iter().any(|note| note.pitch.fract() == 0.5), "no quarter tone");
+    }
+
+    #[test]
+    fn everybody_plays_without_clipping_clicks_or_dead_air() {
+        use rayon::prelude::*;
+        let fonts = SoundFontFile::new(None);
+        STYLES.par_iter().for_each(|style| {
+            let (audio, _) = Song::compose(style, 4, 6.0).play(&fonts, false).unwrap();
+
+            let peak = audio.iter().fold(0.0, |peak: f32, x| peak.max(x.abs()));
+            assert!(audio.iter().all(|x| x.is_finite()), "{}", style.name);
+            assert!((0.3..=0.89).contains(&peak), "{}: {peak}", style.name);
+            let levels = crate::corpus::master::levels(&audio, f64::from(MODEL_RATE));
+            let body = &levels[..levels.len() - 24]; // the end fades
+            let quiet = body.split(|level| *level > 0.003).map(<[f64]>::len).max();
+            assert!(quiet.unwrap_or(0) <= 10, "{}: {quiet:?} windows of silence", style.name);
+            assert!(audio[0].abs() < 0.01 && audio[audio.len() - 1].abs() < 0.01, "{}", style.name);
+        });
+    }
+}

@@ -1,7 +1,7 @@
 //! Sings words: the phonemes and their sound come from espeak-ng, the melody from the caller.
 //!
 //! Each syllable is spoken once, alone and on one pitch, and taken apart into what the throat shapes and what
-//! hisses ([`analysis`]). A song [`plan`]s where each part sounds and [`render`]s it: the throat is excited
+//! hisses (`analysis`). `plan` says where each part of a song sounds and `render` sounds it: the throat is excited
 //! anew at the note's pitch for the note's time, and consonants are played as they were spoken.
 //!
 //! The same words, notes and seed give the same bytes, as long as espeak-ng is the same.

@@ -2,7 +2,7 @@
 
 use super::Tongue;
 
-pub const TONGUE: Tongue = Tongue {
+pub(super) const TONGUE: Tongue = Tongue {
     bodies: &[
         "{subject} {does}",
         "the {pretty} {thing} {does}",

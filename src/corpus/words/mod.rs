@@ -25,7 +25,7 @@ const SHORTEST_BODY: usize = 2;
 const N_TRIES: usize = 80;
 
 /// What lines of one language are made of.
-pub struct Tongue {
+struct Tongue {
     /// First parts of lines; `{name}` is any of the words called that.
     bodies: &'static [&'static str],
     words: &'static [(&'static str, &'static [&'static str])],
