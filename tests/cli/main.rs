@@ -7,6 +7,7 @@ mod checkpoints;
 mod common;
 mod convert;
 mod device;
+mod evaluate;
 mod finer;
 mod parallel;
 #[path = "../common/pickles.rs"]
