@@ -2,6 +2,7 @@
 
 pub mod corpus;
 pub mod song;
+pub mod teach;
 pub mod train;
 mod values;
 
@@ -55,6 +56,8 @@ pub enum Command {
     Align(AlignArgs),
     /// Train networks on music that `encore corpus` made
     Train(train::TrainArgs),
+    /// Teach a pack an artist from your own recordings
+    Teach(teach::TeachArgs),
     /// Measure how fast this machine decodes, beside how fast it reads memory
     Bench(BenchArgs),
     /// Compose and render music to train on
