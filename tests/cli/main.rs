@@ -15,6 +15,7 @@ mod pickles;
 mod refusals;
 mod singer;
 mod takes;
+mod teach;
 mod words;
 
 use std::fs;
