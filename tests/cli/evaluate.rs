@@ -8,7 +8,7 @@ use encore::takes::wav;
 use crate::{Desk, TINY_RATE, text};
 
 /// Two songs of each artist, one of them held out: a pulse on two notes.
-fn write_corpus(dir: &Path, artists: &[&str], seconds: f64) {
+pub fn write_corpus(dir: &Path, artists: &[&str], seconds: f64) {
     std::fs::create_dir_all(dir).unwrap();
     let rate = f64::from(TINY_RATE);
     let mut songs = Vec::new();

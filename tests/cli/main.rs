@@ -16,6 +16,7 @@ mod refusals;
 mod singer;
 mod takes;
 mod teach;
+mod train;
 mod words;
 
 use std::fs;

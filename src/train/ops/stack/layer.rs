@@ -69,8 +69,7 @@ impl Layer {
             (Attention::Lyrics { .. }, Some(states)) => (states.len() / width / n_sequences, s),
             _ => (n_steps, 3 * s),
         };
-        let weights =
-            layer.tensors.iter().map(|tensor| node::buffer(tensor)).collect::<Result<Vec<_>>>()?;
+        let weights = layer.tensors.iter().map(node::buffer).collect::<Result<Vec<_>>>()?;
         let lengths = [
             width,
             width,
