@@ -1,5 +1,7 @@
 //! How surprising held-out songs are to the prior, and to a model that looks back two codes.
 
+use std::collections::BTreeMap;
+
 use encore::engine::model::Model;
 use encore::judge::context::ContextModel;
 use encore::judge::stats::mean;
@@ -54,8 +56,14 @@ pub fn measure(
     let seconds = |n| seconds_from_frames(frames_from_tokens(n, model.hop()), model.rate());
     let bar = SecondsBar::new("guessing codes", seconds(n_tokens));
     let (mut prior, mut order2) = (Vec::new(), Vec::new());
+    let mut taught = BTreeMap::new(); // by artist; none where the pack's own prior plays it
     for (song, codes) in jobs {
-        let told = song.told(&artists[song.artist_idx], model.prior.config(), model.rate());
+        let artist = &artists[song.artist_idx];
+        if !taught.contains_key(&artist.id) {
+            taught.insert(artist.id, artist.model(model)?);
+        }
+        let model = taught.get(&artist.id).and_then(Option::as_ref).unwrap_or(model);
+        let told = song.told(artist, model.prior.config(), model.rate());
         let n_before = prior.len();
         let bits = score(&model.prior, &told, codes, model.hop_tokens(), |n_done| {
             bar.set_seconds(seconds(n_before + n_done));

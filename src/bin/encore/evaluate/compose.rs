@@ -85,7 +85,8 @@ impl Job<'_> {
 
     /// Codes of the top level, primes included, of takes that are written together.
     fn top(&self, primes: &[&Prime], told: impl Fn(f64)) -> Result<Vec<Vec<u32>>, Failure> {
-        let model = self.model;
+        let taught = self.artists[primes[0].artist_idx].model(self.model)?;
+        let model = taught.as_ref().unwrap_or(self.model);
         let (config, sampling) = (model.prior.config(), &model.pack.manifest().sampling);
         let total = frames_from_seconds(self.total_seconds(primes[0]), model.rate());
         let Artist { id, genres, .. } = &self.artists[primes[0].artist_idx];
@@ -127,11 +128,17 @@ impl Job<'_> {
         let mut all = Vec::with_capacity(primes.len());
         for (number, (prime, upper)) in primes.iter().zip(upper).enumerate() {
             let Artist { id, genres, .. } = &self.artists[prime.artist_idx];
+            // finer priors know no artist that was taught
+            let is_taught = pack.taught().iter().any(|taught| taught.artist_id == *id);
+            let (artist, genres) = match is_taught {
+                true => (0, vec![0; genres.len()]),
+                false => (*id, genres.clone()),
+            };
             let request = finer::Request {
                 upper,
                 prime: self.model.vqvae.encode(prime.heard(), level)?,
-                artist: *id,
-                genres: genres.clone(),
+                artist,
+                genres,
                 total_seconds: self.total_seconds(prime),
                 seed: prime.seed,
             };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use encore::corpus::listing::LISTING_FILE;
 use encore::corpus::{Listing, SongLabels};
+use encore::engine::model::Model;
 use encore::engine::session::label_row;
 use encore::jukebox::{PriorConfig, Song as ToldSong};
 use encore::lyrics::{Vocabulary, clean};
@@ -22,6 +23,14 @@ pub struct Artist {
     pub name: String,
     pub id: u32,
     pub genres: Vec<u32>,
+}
+
+impl Artist {
+    /// The model that plays this artist, where it was taught to the pack; none where the pack's own does.
+    pub fn model(&self, own: &Model) -> Result<Option<Model>, Failure> {
+        let is_taught = own.pack.taught().iter().any(|taught| taught.artist_id == self.id);
+        Ok(is_taught.then(|| own.for_artist(self.id)).transpose()?)
+    }
 }
 
 /// One song on disk.
