@@ -120,7 +120,7 @@ fn jobs(config: &MakeConfig, styles: &[&'static Style]) -> Vec<Job> {
     let mut jobs: Vec<Job> = Vec::new();
     let mut seconds = 0.0;
     // every artist has as many songs as every other
-    while seconds < config.hours * 3600.0 || jobs.len() % styles.len() != 0 {
+    while seconds < config.hours * 3600.0 || !jobs.len().is_multiple_of(styles.len()) {
         let idx = jobs.len();
         let seed = mixed(config.seed, idx as u64);
         let length = &config.song_seconds;

@@ -30,6 +30,10 @@ pub enum EngineError {
     )]
     NoRoom { needed_gb: f64, free_gb: f64, smaller: String },
     #[error(
+        "teaching this pack takes {needed_gb:.1} GB of memory, but {free_gb:.1} GB are free; a smaller pack would do"
+    )]
+    NoRoomToTeach { needed_gb: f64, free_gb: f64 },
+    #[error(
         "the prime holds a sample that is not a number, {at_seconds:.3} s in; nothing was composed"
     )]
     BadPrime { at_seconds: f64 },

@@ -8,6 +8,8 @@ use crate::pack::{Pack, Precision};
 
 /// Share of the free memory that weights may take; the host, windows and audio need some too.
 const SHARE: f64 = 0.8;
+/// Copies of a prior's weights, as plain numbers, that teaching holds at once.
+const TEACHING_COPIES: u64 = 3;
 
 /// Checks that the weights of `level` have room when they are held like this.
 ///
@@ -29,6 +31,20 @@ pub fn fastest(pack: &Pack, level: usize) -> Result<Precision, EngineError> {
         Ok(()) => Ok(Precision::Q8),
         Err(_) => check_free(pack, level, Precision::Q4, free).map(|()| Precision::Q4),
     }
+}
+
+/// Checks that there is room to teach the prior of `level`: its weights as they are, once more as what is learnt
+/// changes them, and once more for a step.
+///
+/// # Errors
+/// [`EngineError::NoRoomToTeach`] with what is needed and free.
+pub fn check_teaching(pack: &Pack, level: usize) -> Result<(), EngineError> {
+    let (needed, free) = (TEACHING_COPIES * pack.prior_bytes(level, Precision::F32), free_bytes());
+    if needed as f64 <= SHARE * free as f64 {
+        return Ok(());
+    }
+    let (needed_gb, free_gb) = (gigabytes(needed), gigabytes(free));
+    Err(EngineError::NoRoomToTeach { needed_gb, free_gb })
 }
 
 /// Windows of a prior that have room beside each other: as many as were asked for, or fewer, but always one.

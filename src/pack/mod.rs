@@ -9,11 +9,13 @@
 //!
 //! In names, a *file* is a name inside the pack, a *path* is where that is on disk.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use sha2::{Digest, Sha256};
 
@@ -277,6 +279,21 @@ impl Pack {
         let (file, config) = (&self.prior_entry(level)?.file, self.prior_config(level)?);
         let weights = self.prior_weights(level, file)?.held_as(precision);
         Prior::load(config, weights).map_err(self.refused(file))
+    }
+
+    /// Everything that the prior of a level is made of, by name, as plain numbers; what is stored quantised is
+    /// widened.
+    ///
+    /// # Errors
+    /// As [`Self::load_prior`].
+    pub fn prior_tensors(&self, level: usize) -> Result<BTreeMap<String, Tensor>, PackError> {
+        let (file, config) = (&self.prior_entry(level)?.file, self.prior_config(level)?);
+        let weights = self.prior_weights(level, file)?;
+        let read = |TensorShape { name, shape }: TensorShape| {
+            let tensor = weights.tensors.get(shape, &name).map_err(JukeboxError::from);
+            Ok((name, tensor.map_err(self.refused(file))?))
+        };
+        prior_tensors(config).into_iter().map(read).collect()
     }
 
     /// The same with the layers as plain tensors too, to compare with: twice the memory.

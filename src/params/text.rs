@@ -42,14 +42,15 @@ pub fn parse(param: &Param, text: &str, labels: &Labels) -> Option<f64> {
 
 /// "3: Tidewater", or "3" where the pack has no such row.
 fn label_text(names: &[String], value: f64) -> String {
-    match names.get(value as usize) {
+    match names.get(value as usize).filter(|name| !name.is_empty()) {
         Some(name) => format!("{value:.0}: {name}"),
         None => format!("{value:.0}"),
     }
 }
 
 fn parse_label(names: &[String], text: &str) -> Option<f64> {
-    let by_name = names.iter().position(|name| name.to_lowercase() == text.to_lowercase());
+    let is_it = |name: &String| !name.is_empty() && name.to_lowercase() == text.to_lowercase();
+    let by_name = names.iter().position(is_it);
     let by_number = || text.split(':').next().and_then(|digits| digits.trim().parse::<u32>().ok());
     by_name.map(|id| id as f64).or_else(|| by_number().map(f64::from))
 }

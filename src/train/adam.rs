@@ -293,12 +293,12 @@ mod tests {
     fn a_restored_optimiser_goes_on_to_the_bit() {
         let [w, other] = [var(&[1.0, -2.0]), var(&[5.0, 5.0])];
         let mut adam = Adam::new([("w".to_owned(), w.clone())], config()).unwrap();
-        (0..3).for_each(|_| drop(step(&mut adam, &w)));
+        (0..3).for_each(|_| _ = step(&mut adam, &w));
         let state = adam.state().into_iter().map(|(k, v)| (k, v.copy().unwrap())).collect();
 
         let mut again = Adam::new([("w".to_owned(), other.clone())], config()).unwrap();
         again.restore(3, &state).unwrap();
-        (0..3).for_each(|_| drop((step(&mut adam, &w), step(&mut again, &other))));
+        (0..3).for_each(|_| _ = (step(&mut adam, &w), step(&mut again, &other)));
 
         assert_eq!(w.to_vec1::<f32>().unwrap(), other.to_vec1::<f32>().unwrap());
         assert_eq!(

@@ -8,6 +8,7 @@ pub mod draft;
 pub mod ops;
 pub mod prior;
 pub mod run;
+pub mod teach;
 pub mod vqvae;
 
 pub use adam::{Adam, AdamConfig};

@@ -69,6 +69,9 @@ impl TrainError {
 /// What a step measured: `loss` first, then whatever else is worth a curve.
 pub type Figures = BTreeMap<&'static str, f64>;
 
+/// Everything that the next step depends on, by name.
+pub type State = BTreeMap<String, Tensor>;
+
 /// Something that learns step by step.
 pub trait Trainee {
     /// One step; everything random in it comes from `rng`.
@@ -78,7 +81,7 @@ pub trait Trainee {
     fn n_steps(&self) -> u64;
 
     /// Everything that the next step depends on.
-    fn state(&self) -> Result<BTreeMap<String, Tensor>, TrainError>;
+    fn state(&self) -> Result<State, TrainError>;
 
     /// Goes back to a state that was taken after `n_steps`.
     fn restore(&mut self, n_steps: u64, state: &BTreeMap<String, Tensor>)
@@ -216,12 +219,12 @@ fn keep(trainee: &dyn Trainee, dir: &Path) -> Result<(), TrainError> {
     replace_folder(&dir.join("pack"), |fresh| trainee.write_pack(fresh))
 }
 
-fn read_state(dir: &Path) -> Result<Option<(u64, BTreeMap<String, Tensor>)>, TrainError> {
+fn read_state(dir: &Path) -> Result<Option<(u64, State)>, TrainError> {
     let path = dir.join(STATE_FILE);
     if !path.exists() {
         return Ok(None);
     }
-    let mut state: BTreeMap<_, _> =
+    let mut state: State =
         candle_core::safetensors::load(&path, &Device::Cpu)?.into_iter().collect();
     let n_steps = state.remove(STEPS_KEY).and_then(|n| n.to_vec1::<i64>().ok()?.first().copied());
     match n_steps.and_then(|n| u64::try_from(n).ok()) {

@@ -103,7 +103,7 @@ pub fn take(take: &TakeStatus) -> String {
 
 /// The name of row `id`, or "unknown (id)" outside the table.
 pub fn label(names: &[String], id: u32) -> String {
-    match names.get(id as usize) {
+    match names.get(id as usize).filter(|name| !name.is_empty()) {
         Some(name) => name.clone(),
         None if id == 0 => "unknown".into(),
         None => format!("unknown ({id})"),

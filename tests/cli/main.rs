@@ -7,6 +7,7 @@ mod checkpoints;
 mod common;
 mod convert;
 mod device;
+mod evaluate;
 mod finer;
 mod parallel;
 #[path = "../common/pickles.rs"]
@@ -14,6 +15,8 @@ mod pickles;
 mod refusals;
 mod singer;
 mod takes;
+mod teach;
+mod train;
 mod words;
 
 use std::fs;

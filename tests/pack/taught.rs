@@ -9,6 +9,9 @@ use encore::jukebox::{LabelRow, Prior};
 use encore::pack::shapes::prior_tensors;
 use encore::pack::taught::{Card, TAUGHT_FORMAT_VERSION, TaughtError, folders, write};
 use encore::pack::{FileEntry, LabelsError, Pack, PackError, Precision};
+use encore::train::Trainee;
+use encore::train::run::step_rng;
+use encore::train::teach::{Ear, Names, Start, TeachConfig, TeachTrainee};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -241,4 +244,45 @@ fn artists_keep_their_ids_and_share_a_genre_that_is_new() {
     assert!(matches!(alone, LabelsError::TaughtGenre { .. }), "{alone}");
     assert_eq!(pack.choose(0, Some("bela"), &[], 1).unwrap().genres, [4]);
     assert_eq!(folders(&pack)[0], dir.path().canonicalize().unwrap().join("tiny.taught"));
+}
+
+/// Sound for the tiny pack, a minute and a half of it.
+fn recording() -> Vec<f32> {
+    let wave = |i: usize| (i as f32 * 0.11).sin() * (i as f32 * 0.0007).cos() * 0.6;
+    (0..720_000).map(wave).collect()
+}
+
+#[test]
+fn what_was_learnt_is_what_plays() {
+    let dir = tempfile::tempdir().unwrap();
+    let pack = pack_in(&dir);
+    let names = Names::new(&pack, "Mira", Some("drones")).unwrap();
+    let mut ear = Ear::new(&pack).unwrap();
+    ear.hear(&recording()).unwrap();
+    let lesson = ear.lesson().unwrap();
+    let start = Start::find(&pack, &names, &lesson).unwrap();
+    let config = TeachConfig { n_windows: 4, ..TeachConfig::new(64, 12, 7) };
+    let mut trainee = TeachTrainee::new(&pack, &names, &start, &lesson, config).unwrap();
+    let before = trainee.held_out_bits().unwrap();
+    for step_idx in 0..12 {
+        trainee.step(&mut step_rng(7, step_idx)).unwrap();
+    }
+    trainee.held_out().unwrap();
+    trainee.write(&pack, &start).unwrap();
+
+    let pack = Pack::open(pack.dir()).unwrap();
+    let chosen = pack.choose(0, Some("mira"), &[], 1).unwrap();
+    let prior = pack.for_artist(chosen.artist).load_prior(0).unwrap();
+    let (mut bits, mut n_tokens) = (0.0, 0);
+    for mut window in lesson.held_out(prior.config()) {
+        (window.labels.artist, window.labels.genres) = (chosen.artist, chosen.genres.clone());
+        let cond = prior.condition(&[window.labels]).unwrap();
+        bits +=
+            prior.token_bits(&[window.codes.clone()], &cond).unwrap().music[0].iter().sum::<f64>();
+        n_tokens += window.codes.len();
+    }
+
+    let (played, learnt) = (bits / n_tokens as f64, trainee.best_bits().unwrap());
+    assert!((played - learnt).abs() < 1e-3, "plays at {played} bits, learnt {learnt}");
+    assert!(learnt < before, "{learnt} after {before}");
 }

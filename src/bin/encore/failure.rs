@@ -10,6 +10,7 @@ use encore::jukebox::{DeviceError, JukeboxError};
 use encore::lyrics::LyricsError;
 use encore::pack::checkpoint::CheckpointError;
 use encore::pack::convert::ConvertError;
+use encore::pack::taught::TaughtError;
 use encore::pack::{LabelsError, PackError};
 use encore::takes::TakeError;
 use encore::train::TrainError;
@@ -47,7 +48,9 @@ impl fmt::Display for Failure {
 impl From<PackError> for Failure {
     fn from(e: PackError) -> Self {
         match e {
-            PackError::Io { .. } | PackError::Checkpoint(CheckpointError::Io { .. }) => {
+            PackError::Io { .. }
+            | PackError::Checkpoint(CheckpointError::Io { .. })
+            | PackError::Taught(TaughtError::Io { .. } | TaughtError::Write { .. }) => {
                 Self::Failed(e.to_string())
             }
             _ => Self::BadInput(e.to_string()),

@@ -28,6 +28,7 @@ mod progress;
 mod resume;
 mod score;
 mod take_files;
+mod teach;
 mod told;
 mod train;
 mod upsample;
@@ -74,6 +75,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Score(args) => score::run(&args, cli.json),
         Command::Align(args) => align::run(&args, cli.json),
         Command::Train(args) => train::run(&args, cli.json),
+        Command::Teach(args) => teach::run(&args, cli.json),
     }
 }
 

@@ -19,7 +19,7 @@ mod told;
 use std::path::{Path, PathBuf};
 
 pub use adapter::{ARTIST_ROW, Adapter, GENRE_ROW, LowRank};
-pub use card::{Card, TAUGHT_FORMAT_VERSION};
+pub use card::{Card, TAUGHT_FORMAT_VERSION, name_problem};
 pub use merge::merged;
 pub use place::{folders, write};
 

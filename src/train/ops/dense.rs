@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::buffers::Buffer;
 use super::lanes::{Shared, sum_over_rows};
-use super::machine::{add, for_machine};
+use super::machine::add;
 use super::node::{node, numbers, wanted};
 use super::product::{Into, View, product};
 
@@ -91,13 +91,6 @@ pub fn add_weights(x: &[f32], grad: &[f32], n_in: usize, grad_weight: &mut [f32]
 /// Adds every row up.
 pub fn add_rows(rows: &[f32], sum: &mut [f32]) {
     rows.chunks_exact(sum.len()).for_each(|row| add(sum, row));
-}
-
-for_machine! {
-    /// `to += scale * from`.
-    pub fn add_scaled(to: &mut [f32], from: &[f32], scale: f32) {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to += scale * from);
-    }
 }
 
 #[cfg(test)]

@@ -237,7 +237,7 @@ impl Cache {
 }
 
 /// A span at a time, because the network's own numbers are many times those of the audio.
-fn encode_song(vqvae: &Vqvae, audio: &[f32], level: usize) -> Result<Vec<u32>, TrainError> {
+pub fn encode_song(vqvae: &Vqvae, audio: &[f32], level: usize) -> Result<Vec<u32>, TrainError> {
     let n_tokens = audio.len() / vqvae.config().hop(level);
     let mut codes = Vec::with_capacity(n_tokens);
     for start in (0..n_tokens).step_by(SPAN) {

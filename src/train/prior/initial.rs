@@ -102,7 +102,7 @@ fn convolution(name: &str, shape: &[usize], config: &PriorConfig) -> Start {
 }
 
 /// One number of a normal distribution.
-fn normal(rng: &mut ChaCha8Rng, deviation: f64) -> f32 {
+pub fn normal(rng: &mut ChaCha8Rng, deviation: f64) -> f32 {
     let (u, v): (f64, f64) = (rng.random(), rng.random());
     (deviation * (-2.0 * (1.0 - u).ln()).sqrt() * (TAU * v).cos()) as f32
 }

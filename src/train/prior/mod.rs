@@ -7,7 +7,7 @@
 
 pub mod codes;
 mod conditioner;
-mod initial;
+pub(super) mod initial;
 pub mod network;
 pub mod parameters;
 mod recipe;

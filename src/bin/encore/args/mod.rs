@@ -3,6 +3,7 @@
 pub mod corpus;
 pub mod evaluate;
 pub mod song;
+pub mod teach;
 pub mod train;
 mod values;
 
@@ -54,14 +55,16 @@ pub enum Command {
     Score(ScoreArgs),
     /// Say when each word of the lyrics is sung
     Align(AlignArgs),
+    /// Compose and render music to train on
+    Corpus(CorpusArgs),
     /// Train networks on music that `encore corpus` made
     Train(train::TrainArgs),
     /// Say how good a pack's music is: its sound, its styles and how it continues songs
     Evaluate(evaluate::EvaluateArgs),
+    /// Teach a pack an artist from your own recordings
+    Teach(teach::TeachArgs),
     /// Measure how fast this machine decodes, beside how fast it reads memory
     Bench(BenchArgs),
-    /// Compose and render music to train on
-    Corpus(CorpusArgs),
     /// Write a checkpoint of random weights in a released shape, to measure with
     #[command(hide = true)]
     MakeCheckpoint(MakeCheckpointArgs),

@@ -38,6 +38,17 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     sound.then_some(value).ok_or("not a number of seconds above 0, at most 86400".into())
 }
 
+pub fn minutes(text: &str) -> Result<f64, String> {
+    let value = text.parse().unwrap_or(f64::NAN);
+    let sound = value > 0.0 && value <= 10_080.0;
+    sound.then_some(value).ok_or("not a number of minutes above 0, at most 10080".into())
+}
+
+pub fn least_one(text: &str) -> Result<u64, String> {
+    let value = text.parse().ok().filter(|n| (1..=1 << 20).contains(n));
+    value.ok_or(format!("not a whole number from 1 to {}", 1 << 20))
+}
+
 pub fn temperature(text: &str) -> Result<f64, String> {
     let value = text.parse().unwrap_or(f64::NAN);
     let sound = value > 0.0 && value <= 100.0;

@@ -18,8 +18,10 @@ const FONT: &str = "encore";
 const CELL: i32 = 30;
 /// Room for names to the left, and for a heading with names above.
 const LEFT: i32 = 190;
-const ABOVE: i32 = 210;
+const ABOVE: i32 = 190;
 const MARGIN: i32 = 24;
+/// Room for a heading.
+const HEADING: i32 = 230;
 
 const BACKGROUND: RGBColor = RGBColor(16, 18, 24);
 const PANEL: RGBColor = RGBColor(23, 26, 34);
@@ -35,8 +37,8 @@ type Drawn = Result<(), String>;
 pub fn write(path: &Path, names: &[&str], matrices: &[(&str, &Confusion)]) -> Result<(), Failure> {
     let failed = |e: String| Failure::Failed(format!("{path:?} cannot be drawn: {e}"));
     let side = CELL * names.len() as i32;
-    let width = LEFT + matrices.len() as i32 * (side + MARGIN);
-    let (width, height) = (width.max(480) as u32, (ABOVE + side + MARGIN) as u32);
+    let width = LEFT + matrices.len() as i32 * (side.max(HEADING) + MARGIN);
+    let (width, height) = (width as u32, (ABOVE + side + MARGIN) as u32);
     let mut pixels = vec![0; 3 * (width * height) as usize];
     draw(&mut pixels, (width, height), names, matrices).map_err(failed)?;
     let mut png = Vec::new();
@@ -61,7 +63,7 @@ fn draw(
         text(&area, name, (LEFT - 10, y), 16, TEXT, HPos::Right)?;
     }
     for (idx, (heading, confusion)) in matrices.iter().enumerate() {
-        let x = LEFT + idx as i32 * (CELL * names.len() as i32 + MARGIN);
+        let x = LEFT + idx as i32 * ((CELL * names.len() as i32).max(HEADING) + MARGIN);
         let share = 100.0 * accuracy(confusion);
         text(&area, &format!("{heading}: {share:.0} %"), (x, 28), 20, TEXT, HPos::Left)?;
         for (column, name) in names.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use encore::corpus::listing::LISTING_FILE;
 use encore::corpus::{Listing, SongLabels};
 use encore::engine::session::label_row;
 use encore::jukebox::{PriorConfig, Song as ToldSong};
@@ -45,6 +46,11 @@ pub struct Songs {
 impl Songs {
     /// The songs of a corpus. Artists that the pack does not know are left out, with a note.
     pub fn of_corpus(dir: &Path, pack: &Pack) -> Result<Self, Failure> {
+        if !dir.join(LISTING_FILE).is_file() {
+            return Err(Failure::BadInput(format!(
+                "{dir:?} is no corpus: there is no {LISTING_FILE} in it"
+            )));
+        }
         let listing = Listing::open(dir)?;
         let (mut artists, mut strangers) = (Vec::new(), Vec::new());
         for artist in &listing.artists {

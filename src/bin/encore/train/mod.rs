@@ -58,7 +58,8 @@ fn prior(args: &OnPackArgs, as_json: bool) -> Result<(), Failure> {
 /// A run belongs to one recipe; how many steps it makes may change.
 fn keep_recipe<T: Serialize>(dir: &Path, recipe: &T) -> Result<(), Failure> {
     let path = dir.join(RECIPE_FILE);
-    let unwritable = |e: std::io::Error| Failure::Failed(format!("{path:?} cannot be written: {e}"));
+    let unwritable =
+        |e: std::io::Error| Failure::Failed(format!("{path:?} cannot be written: {e}"));
     let mut asked = json!(recipe);
     if let Ok(text) = fs::read(&path) {
         let mut kept: Value = serde_json::from_slice(&text).unwrap_or_default();
@@ -68,7 +69,9 @@ fn keep_recipe<T: Serialize>(dir: &Path, recipe: &T) -> Result<(), Failure> {
         let is_same = kept == asked;
         return is_same.then_some(()).ok_or_else(|| {
             let folder = dir.display();
-            Failure::BadInput(format!("{folder} has a run of another recipe; choose another folder"))
+            Failure::BadInput(format!(
+                "{folder} has a run of another recipe; choose another folder"
+            ))
         });
     }
     fs::create_dir_all(dir).map_err(unwritable)?;
