@@ -7,11 +7,10 @@ use std::{
 };
 
 /// Crates that only some rooms may know.
-const GUARDED: [(&str, &[&str]); 13] = [
+const GUARDED: [(&str, &[&str]); 12] = [
     ("candle_core", &["jukebox", "pack", "train"]),
     ("candle_nn", &["jukebox", "pack", "train"]),
     ("gemm", &["train"]),
-    ("fundsp", &["corpus"]),
     ("rustysynth", &["corpus"]),
     ("egui", &["ui", "plugin"]),
     ("egui_baseview", &["plugin"]),

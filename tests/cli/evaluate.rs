@@ -47,7 +47,7 @@ pub fn write_corpus(dir: &Path, artists: &[&str], seconds: f64) {
 #[test]
 fn an_evaluation_has_its_figures_takes_and_pictures_and_comes_again() {
     let desk = Desk::new();
-    write_corpus(&desk.path("songs"), &["Ada", "Grace"], 11.0);
+    write_corpus(&desk.path("songs"), &["Ada", "Grace"], 16.0);
     let line = "evaluate tiny --corpus songs --takes 3 --seconds 0.5 --seed 7";
 
     let figures = desk.json(&format!("{line} --out a"));

@@ -1,7 +1,8 @@
 //! `encore corpus`: composes and renders music to train on.
 
-use std::time::Instant;
+use std::time::SystemTime;
 
+use encore::corpus::listing::SongEntry;
 use encore::corpus::{MakeConfig, make};
 use serde_json::json;
 
@@ -19,15 +20,21 @@ pub fn run(args: &CorpusArgs, as_json: bool) -> Result<(), Failure> {
         sung: !args.no_singing,
         soundfont: args.soundfont.clone(),
     };
-    let started = Instant::now();
+    let started = SystemTime::now();
     let bar = SecondsBar::new("rendering", config.hours * 3600.0);
     let listing = make(&config, &args.out, &|done, total| bar.set_seconds_of(done, total))?;
     drop(bar);
-    let took_seconds = started.elapsed().as_secs_f64();
+    let took_seconds = started.elapsed().map_or(0.0, |took| took.as_secs_f64());
     let seconds: f64 = listing.songs.iter().map(|song| song.seconds).sum();
     let n_held_out = listing.songs.iter().filter(|song| song.held_out).count();
     let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let times_per_core = seconds / took_seconds / n_cores as f64;
+    // what an earlier run had done says nothing of this one's speed
+    let is_new = |song: &&SongEntry| {
+        let written = args.out.join(&song.file).metadata().and_then(|file| file.modified());
+        written.is_ok_and(|written| written >= started)
+    };
+    let new_seconds: f64 = listing.songs.iter().filter(is_new).map(|song| song.seconds).sum();
+    let times_per_core = new_seconds / took_seconds.max(1e-3) / n_cores as f64;
     let hours = seconds / 3600.0;
     if as_json {
         return print_json(&json!({

@@ -61,7 +61,7 @@ impl Job<'_> {
         takes.map(|(prime, codes)| self.listen(prime, codes, finest)).collect()
     }
 
-    /// Indices of primes that are continued together: of one artist, equally long, not too many.
+    /// Indices of primes that are continued together: told the same, equally long, not too many.
     fn batches(&self, primes: &[Prime]) -> Vec<Vec<usize>> {
         let mut batches: Vec<Vec<usize>> = Vec::new();
         for (i, prime) in primes.iter().enumerate() {
@@ -69,6 +69,7 @@ impl Job<'_> {
                 let first = &primes[batch[0]];
                 batch.len() < self.model.takes_at_once()
                     && (first.artist_idx, first.n_heard) == (prime.artist_idx, prime.n_heard)
+                    && first.lyrics == prime.lyrics
             };
             match batches.iter_mut().find(joins) {
                 Some(batch) => batch.push(i),
@@ -106,7 +107,8 @@ impl Job<'_> {
             top_k: sampling.top_k,
             top_p: sampling.top_p,
         };
-        let song = ToldSong { labels, ..ToldSong::default() };
+        let lyrics = primes[0].lyrics.clone();
+        let song = ToldSong { labels, lyrics, upper: Vec::new() };
         let mut writer = model.prior.level(song, plan, sampler, states)?;
         while writer.advance()? != Advance::Finished {
             told((writer.codes_of(0).len() - n_prime) as f64 / n_new as f64);

@@ -11,7 +11,7 @@ use super::songs::Song;
 use crate::failure::Failure;
 
 /// What is heard before a seam tells the key only if it is more than a chord, whatever the model hears.
-const KEY_SECONDS: f64 = 10.0;
+const KEY_SECONDS: f64 = 15.0;
 /// Takes of one song from elsewhere.
 const OF_EACH_UNSEEN: usize = 2;
 
@@ -30,6 +30,8 @@ pub struct Prime {
     pub after: Option<Vec<f32>>,
     /// As the song is labelled, or as it sounds where it has no labels.
     pub tempo_bpm: Option<f64>,
+    /// What is sung where the model hears and writes, for models that read it.
+    pub lyrics: Vec<u32>,
 }
 
 impl Prime {
@@ -50,11 +52,14 @@ impl Prime {
         let n_tokens = tokens_from_frames(n_heard(model).min(seam), model.hop());
         let before = audio[seam - n_before..seam].to_vec();
         let labelled = song.labels.as_ref().map(|labels| labels.tempo_bpm);
+        let seconds = |n_frames: usize| n_frames as f64 / model.rate();
+        let written = seconds(seam.saturating_sub(n_heard(model)))..seconds(seam + n_after);
         Self {
+            lyrics: song.sung_in(written, model.prior.config()),
             song: song.path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             artist_idx: song.artist_idx,
             seed,
-            at_seconds: seam as f64 / model.rate(),
+            at_seconds: seconds(seam),
             n_heard: frames_from_tokens(n_tokens, model.hop()),
             tempo_bpm: labelled.or_else(|| tempo_bpm(&before, model.rate())),
             before,

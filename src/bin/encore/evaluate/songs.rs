@@ -1,8 +1,9 @@
 //! The songs that a pack is measured with, and what it is told of them.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use encore::corpus::listing::LISTING_FILE;
+use encore::corpus::listing::{LISTING_FILE, SungLyrics, SungWord};
 use encore::corpus::{Listing, SongLabels};
 use encore::engine::model::Model;
 use encore::engine::session::label_row;
@@ -116,11 +117,29 @@ impl Song {
     pub fn told(&self, artist: &Artist, config: &PriorConfig, rate: f64) -> ToldSong {
         let n_frames = frames_from_seconds(self.seconds, rate);
         let labels = label_row(config, n_frames + 1, artist.id, artist.genres.clone());
-        let sung = self.labels.as_ref().and_then(|labels| labels.lyrics.as_ref());
-        let vocabulary = config.lyrics.as_ref().and_then(|read| Vocabulary::of_size(read.n_vocab));
-        let lyrics = sung.zip(vocabulary).map(|(sung, words)| clean(&sung.text, words).tokens());
-        ToldSong { labels, lyrics: lyrics.unwrap_or_default(), upper: Vec::new() }
+        let lyrics = self.sung().map_or_else(Vec::new, |sung| as_read(&sung.text, config));
+        ToldSong { labels, lyrics, upper: Vec::new() }
     }
+
+    /// The words that are sung in this part of it, in seconds, as a prior reads them.
+    pub fn sung_in(&self, part: Range<f64>, config: &PriorConfig) -> Vec<u32> {
+        let words = self.sung().map_or(&[][..], |sung| &sung.words);
+        let is_heard =
+            |word: &&SungWord| part.start < word.end_seconds && word.start_seconds < part.end;
+        let words: Vec<&str> =
+            words.iter().filter(is_heard).map(|word| word.text.as_str()).collect();
+        as_read(&words.join(" "), config)
+    }
+
+    fn sung(&self) -> Option<&SungLyrics> {
+        self.labels.as_ref()?.lyrics.as_ref()
+    }
+}
+
+/// Lyrics as tokens; none for a prior that reads none.
+fn as_read(lyrics: &str, config: &PriorConfig) -> Vec<u32> {
+    let vocabulary = config.lyrics.as_ref().and_then(|read| Vocabulary::of_size(read.n_vocab));
+    vocabulary.map_or_else(Vec::new, |vocabulary| clean(lyrics, vocabulary).tokens())
 }
 
 /// Songs from elsewhere: the WAV files of a folder, by name. Where a name begins with an artist of the
