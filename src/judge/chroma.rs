@@ -36,7 +36,7 @@ pub fn chroma(audio: &[f32], rate: f64) -> Chroma {
 
 /// Whether these pitch classes are more like those of `before` than like those of any transposition of it.
 ///
-/// What was before should be long enough to tell its key, not one chord: ten seconds do.
+/// What was before should be long enough to tell its key, not one chord: fifteen seconds do.
 pub fn keeps_key(chroma: &Chroma, before: &Chroma) -> bool {
     let even = |chroma: &Chroma| chroma.map(f64::sqrt); // which classes there are, more than how strong
     let (chroma, before) = (even(chroma), even(before));
