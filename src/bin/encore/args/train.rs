@@ -8,7 +8,7 @@ use encore::train::RunConfig;
 #[derive(Args)]
 #[command(
     after_help = "A recipe is a JSON file that says the network's shape, how it is trained and for how many \
-    steps; those of the starter pack are in models/recipe. A run that was stopped or killed goes on \
+    steps; models/recipe has some. A run that was stopped or killed goes on \
     where its last checkpoint was when the same command is given again, to the same numbers. The run's folder \
     has pack/ (which `encore continue` plays), metrics.jsonl and curve.png."
 )]

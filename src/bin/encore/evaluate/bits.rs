@@ -1,6 +1,7 @@
 //! How surprising held-out songs are to the prior, and to a model that looks back two codes.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use encore::engine::model::Model;
 use encore::judge::context::ContextModel;
@@ -59,10 +60,11 @@ pub fn measure(
     let mut taught = BTreeMap::new(); // by artist; none where the pack's own prior plays it
     for (song, codes) in jobs {
         let artist = &artists[song.artist_idx];
-        if !taught.contains_key(&artist.id) {
-            taught.insert(artist.id, artist.model(model)?);
-        }
-        let model = taught.get(&artist.id).and_then(Option::as_ref).unwrap_or(model);
+        let of_artist = match taught.entry(artist.id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(artist.model(model)?),
+        };
+        let model = of_artist.as_ref().unwrap_or(model);
         let told = song.told(artist, model.prior.config(), model.rate());
         let n_before = prior.len();
         let bits = score(&model.prior, &told, codes, model.hop_tokens(), |n_done| {
