@@ -128,6 +128,8 @@ fn the_audio_thread_never_allocates_while_the_engine_works() {
     song.frame = seam; // a second take replaces it while it sounds, wherever the song is by then
     song.play_until(|song, _| song.frame > seam + 30_000);
     song.block(&[(ParamId::FollowTransport, 0.0), (ParamId::LengthSeconds, 60.0)]);
+    let alone = song.frame; // from here on it counts by itself, and needs something to continue
+    song.play_until(|song, _| song.frame > alone + 30_000);
     song.block(&[(ParamId::Continue, 1.0)]);
     song.play_until(|_, loudest| loudest > 0.01);
     song.block(&[(ParamId::Stop, 1.0)]);
