@@ -89,10 +89,6 @@ mod tests {
 
     #[test]
     fn a_syllable_sounds_the_same_every_time() -> Result<(), CorpusError> {
-        if check().is_err() {
-            return Ok(());
-        }
-
         let first = speak("en-us", "m'u:n")?;
         let second = speak("en-us", "m'u:n")?;
 
