@@ -19,6 +19,10 @@ use crate::units::{MODEL_RATE, gain_from_db};
 /// What may ring on after the last bar, in seconds.
 const TAIL_SECONDS: f64 = 2.5;
 
+/// Frames that a beat is a whole number of. The codes of a starter pack's slowest level last as long, so that what
+/// repeats in the music repeats in its codes too.
+const BEAT_GRID_FRAMES: f64 = 512.0;
+
 /// How much louder a singer is than the instrument that plays the line otherwise, in dB.
 const SUNG_LIFT_DB: f64 = 3.0;
 
@@ -40,7 +44,7 @@ impl Song {
     /// Composes about `seconds` of music.
     pub fn compose(style: &'static Style, seed: u64, seconds: f64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let tempo_bpm = pick(&mut rng, style.tempi);
+        let tempo_bpm = on_grid(pick(&mut rng, style.tempi));
         let tonic = pick(&mut rng, style.tonics);
         let scale = pick(&mut rng, style.scales);
         let key = Key { tonic: f64::from(tonic), scale };
@@ -184,6 +188,12 @@ impl Song {
     }
 }
 
+/// The nearest tempo at which a beat is a whole number of [`BEAT_GRID_FRAMES`].
+fn on_grid(tempo_bpm: f64) -> f64 {
+    let grids_per_minute = 60.0 * f64::from(MODEL_RATE) / BEAT_GRID_FRAMES;
+    grids_per_minute / (grids_per_minute / tempo_bpm).round()
+}
+
 /// The end of a song: what is played `rest` beats before it is held, and nothing follows.
 fn come_to_rest(sheet: &mut Sheet, end: f64, rest: f64) {
     let last = end - rest;
@@ -270,6 +280,19 @@ mod tests {
                         .all(|pair| pair[0].end_seconds == pair[1].start_seconds)
                 );
             }
+        }
+    }
+
+    #[test]
+    fn beats_fall_on_the_grid_of_the_codes_and_tempi_stay_the_artists_own() {
+        for style in STYLES {
+            let song = Song::compose(style, 6, 60.0);
+            let beat_frames = 60.0 * f64::from(MODEL_RATE) / song.tempo_bpm;
+            let n_grids = beat_frames / BEAT_GRID_FRAMES;
+
+            assert!((n_grids - n_grids.round()).abs() < 1e-9, "{}: {n_grids}", style.name);
+            let is_near = |tempo: &f64| (song.tempo_bpm / tempo - 1.0).abs() < 0.02;
+            assert!(style.tempi.iter().any(is_near), "{}: {}", style.name, song.tempo_bpm);
         }
     }
 
