@@ -9,9 +9,11 @@ mod ear;
 mod error;
 pub mod finer;
 mod follow;
+mod health;
 mod heard;
 mod keeper;
 mod line;
+mod log;
 pub mod model;
 mod models;
 mod pace;
@@ -40,7 +42,10 @@ use std::{
 use parking_lot::Mutex;
 
 pub use error::EngineError;
+use health::Meter;
+pub use health::{TakesSoFar, takes_so_far};
 use line::Asked;
+use log::Log;
 use pace::Pace;
 use queue::{Queue, Work};
 use seat::{Changed, Seat};
@@ -63,6 +68,8 @@ struct Shared {
     seats: Mutex<Vec<Arc<Seat>>>,
     model: Mutex<ModelStatus>,
     pace: Arc<Pace>,
+    meter: Meter,
+    log: Log,
     /// Where the plugin or program itself lies, to find packs beside it.
     binary: Option<PathBuf>,
 }
@@ -86,6 +93,8 @@ impl Engine {
             seats: Mutex::default(),
             model: Mutex::default(),
             pace: Arc::default(),
+            meter: Meter::new(),
+            log: Log::new(),
             binary: process_path::get_dylib_path(),
         });
         shared.queue.push(Work::LoadModel);

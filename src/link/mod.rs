@@ -6,6 +6,7 @@
 
 mod capture;
 mod command;
+mod health;
 mod playback;
 mod signals;
 mod song_bars;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use capture::{CaptureReader, CaptureWriter, Mark, Request};
 pub use command::{Command, Settings};
+pub use health::{EngineLoad, Health, HealthCounts};
 pub use playback::{Anchor, CHUNK_FRAMES, Chunk, PlaybackReader, PlaybackWriter};
 pub use signals::Signals;
 pub use status::{

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{Bars, song_bars::SongBars};
+use super::{Bars, Health, song_bars::SongBars};
 
 /// Shared numbers of one instance. Every method is realtime-safe.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub struct Signals {
     gave_up: AtomicBool,
     retire_below: AtomicU64,
     bars: SongBars,
+    health: Health,
 }
 
 impl Signals {
@@ -48,6 +49,7 @@ impl Signals {
             gave_up: false.into(),
             retire_below: 0.into(),
             bars: SongBars::default(),
+            health: Health::default(),
         }
     }
 
@@ -114,6 +116,11 @@ impl Signals {
     /// Frames lost since the link was opened.
     pub fn lost_frames(&self) -> u64 {
         self.lost_frames.load(Relaxed)
+    }
+
+    /// What went wrong, counted by whoever sees it.
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Either side: numbers a new request for a continuation. Ids begin at 1 and grow.

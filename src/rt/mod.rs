@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::link::{AudioEnds, Bars, Request, Settings, Signals, Transport};
 use capture::Capture;
 use clock::Clock;
-use mix::{Mixer, peak};
+use mix::{Mixer, n_non_finite, peak};
 use playback::Playback;
 use wait::Patience;
 
@@ -133,6 +133,7 @@ impl AudioSide {
             self.patience.wait_for_room(&self.capture, n_frames);
         }
         let input_peaks = [peak(left), peak(right)];
+        self.signals.health().count_non_finite(n_non_finite(left) + n_non_finite(right));
         self.capture.hear(left, right, place);
         self.playback.receive(place.frame, self.signals.lowest_take());
         if waits {
