@@ -99,12 +99,12 @@ impl<'a> Lives<'a> {
         let at = self.dice.below(self.lives.len());
         host::main_thread(&mut self.lives[at].instance);
         match self.dice.below(1000) {
-            0..4 => self.kill(at),
-            4..7 => self.restart(at),
-            7..60 => self.save(at),
-            60..80 => self.load(at),
-            80..82 => self.render(at, RenderMode::Offline),
-            82..200 => self.render(at, RenderMode::Realtime),
+            0 => self.kill(at),
+            1 => self.restart(at),
+            2..6 => self.load(at),
+            6..60 => self.save(at),
+            60 => self.render(at, RenderMode::Offline),
+            61..200 => self.render(at, RenderMode::Realtime),
             200..500 => self.ask(at),
             500..600 => self.flush(at),
             _ => {}

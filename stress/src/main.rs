@@ -65,6 +65,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
+    memory::give_back_at_once();
     let args = Args::parse();
     if std::env::var_os("ENCORE_PACKS").is_none() {
         let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../models");

@@ -178,7 +178,7 @@ impl Voice {
             n += 3;
         }
         let (p_song, p_size, p_shape, p_input, n_events) = match self.mood {
-            Mood::Calm => (0.01, 0.2, 0.0, 0.005, 8),
+            Mood::Calm => (0.002, 0.2, 0.0, 0.002, 8),
             Mood::Lively => (0.2, 0.5, 0.05, 0.05, 12),
             Mood::Mad => (1.0, 1.0, 0.2, 0.2, 40),
         };
@@ -223,11 +223,11 @@ impl Voice {
         let id = Some(param.id);
         let mut value = dice.value(param);
         if id == self.known.go_on {
-            value = if dice.chance(if self.mood == Mood::Calm { 0.1 } else { 0.3 }) { 1.0 } else { 0.0 };
+            value = if dice.chance(if self.mood == Mood::Calm { 0.015 } else { 0.01 }) { 1.0 } else { 0.0 };
         } else if id == self.known.stop {
-            value = if dice.chance(if self.mood == Mood::Calm { 0.001 } else { 0.1 }) { 1.0 } else { 0.0 };
+            value = if dice.chance(if self.mood == Mood::Calm { 0.001 } else { 0.005 }) { 1.0 } else { 0.0 };
         } else if id == self.known.length && dice.chance(0.95) {
-            value = dice.between(1.0, 3.0);
+            value = dice.between(1.0, 2.0);
         } else if self.known.styles.contains(&id) && dice.chance(0.95) {
             value = dice.below(N_STYLES) as f64;
         }
