@@ -21,7 +21,9 @@ use super::{
     tokens::Stretch,
 };
 use crate::link::{
-    Chunk, EngineEnds, EngineLoad, HealthCounts, ModelStatus, Notice, Request, Settings, Severity, Status};
+    Chunk, EngineEnds, EngineLoad, HealthCounts, ModelStatus, Notice, Request, Settings, Severity,
+    Status,
+};
 
 /// Told whenever the status is new.
 pub type Changed = Box<dyn Fn() + Send + Sync>;

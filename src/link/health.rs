@@ -13,9 +13,11 @@ pub struct Health {
 }
 
 impl Health {
-    /// Audio thread: a take that sounded had no next frame yet.
-    pub fn count_underrun(&self) {
-        self.underruns.fetch_add(1, Relaxed);
+    /// Audio thread: so often a take that sounded had no next frame yet.
+    pub fn count_underruns(&self, n: usize) {
+        if n > 0 {
+            self.underruns.fetch_add(n as u64, Relaxed);
+        }
     }
 
     /// Audio thread: so many samples came in that are not numbers, or infinite.
@@ -89,7 +91,7 @@ mod tests {
     fn counts_of_an_earlier_link_are_not_forgotten() {
         let (first, second) = (Health::default(), Health::default());
         first.count_late(0.25);
-        first.count_underrun();
+        first.count_underruns(1);
         second.count_late(0.125);
         second.count_non_finite(3);
 

@@ -30,7 +30,8 @@ impl Input {
         if dice.chance(0.03) {
             return dice.pick(&[Input::SomeNan, Input::SomeInfinite, Input::AllNan]);
         }
-        let any = [Input::Tone, Input::Noise, Input::Silence, Input::Level, Input::Tiny, Input::Huge];
+        let any =
+            [Input::Tone, Input::Noise, Input::Silence, Input::Level, Input::Tiny, Input::Huge];
         dice.pick(&any)
     }
 

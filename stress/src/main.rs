@@ -113,7 +113,6 @@ fn stress(encore: &Encore, args: &Args) -> Result<(String, bool), HostError> {
         let n_mutations = tally.n_mutations();
         heap.sample(n_mutations, tally::live_bytes() as f64);
         if let Some(bytes) = memory::resident_bytes() {
-            if std::env::var_os("DEBUG_RSS").is_some() { eprintln!("{n_mutations} {bytes} {}", tally::live_bytes()); }
             resident.sample(n_mutations, bytes as f64);
         }
     }

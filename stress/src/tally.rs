@@ -3,10 +3,7 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
-    sync::atomic::{
-        AtomicI64, AtomicU64,
-        Ordering::Relaxed,
-    },
+    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
 };
 
 /// Counts of a run.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clack_host::{
-    events::{event_types::*, spaces::CoreEventSpace, Match},
+    events::{Match, event_types::*, spaces::CoreEventSpace},
     prelude::*,
     utils::ClapId,
 };
@@ -223,9 +223,17 @@ impl Voice {
         let id = Some(param.id);
         let mut value = dice.value(param);
         if id == self.known.go_on {
-            value = if dice.chance(if self.mood == Mood::Calm { 0.015 } else { 0.01 }) { 1.0 } else { 0.0 };
+            value = if dice.chance(if self.mood == Mood::Calm { 0.03 } else { 0.004 }) {
+                1.0
+            } else {
+                0.0
+            };
         } else if id == self.known.stop {
-            value = if dice.chance(if self.mood == Mood::Calm { 0.001 } else { 0.005 }) { 1.0 } else { 0.0 };
+            value = if dice.chance(if self.mood == Mood::Calm { 0.001 } else { 0.005 }) {
+                1.0
+            } else {
+                0.0
+            };
         } else if id == self.known.length && dice.chance(0.95) {
             value = dice.between(1.0, 2.0);
         } else if self.known.styles.contains(&id) && dice.chance(0.95) {
@@ -278,10 +286,8 @@ impl Voice {
         let ins = self.ins.iter_mut().take(n_ins).map(|c| InputChannel::variable(&mut c[..n]));
         let ins = self.ports.0.with_input_buffers([port(AudioPortBufferType::f32_input_only(ins))]);
         let outs = self.outs.iter_mut().take(n_outs).map(|c| &mut c[..n]);
-        let outs = AudioPortBuffer {
-            latency: 0,
-            channels: AudioPortBufferType::f32_output_only(outs),
-        };
+        let outs =
+            AudioPortBuffer { latency: 0, channels: AudioPortBufferType::f32_output_only(outs) };
         let mut outs = self.ports.1.with_output_buffers([outs]);
         self.told.clear();
         let steady = Some(self.clock);
