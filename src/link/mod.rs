@@ -15,19 +15,22 @@ mod transport;
 
 use std::sync::Arc;
 
-pub use capture::{CaptureReader, CaptureWriter, Mark, Request};
+pub use capture::{CaptureReader, CaptureWriter, Lane, Mark, Motion, Request, Told};
 pub use command::{Command, Settings};
 pub use playback::{Anchor, CHUNK_FRAMES, Chunk, PlaybackReader, PlaybackWriter};
 pub use signals::Signals;
 pub use status::{
-    Armed, Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity, Stage, StageTimes,
-    Status, TakeStatus, Waveform,
+    Armed, CaptureStatus, Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity,
+    Stage, StageTimes, Status, TakeStatus, Waveform,
 };
 pub use take_over::{Bars, TakeOver, Target};
 pub use transport::Transport;
 
 /// Seconds of audio that wait between the audio thread and the engine before frames are lost.
 const CAPTURE_RING_SECONDS: f64 = 4.0;
+
+/// Seconds of what was heard that are remembered unless the user says otherwise.
+pub const DEFAULT_MEMORY_SECONDS: f64 = 120.0;
 
 /// Longest take the playback side has room for, in seconds.
 pub const MAX_TAKE_SECONDS: f64 = 300.0;
