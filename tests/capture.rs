@@ -241,6 +241,7 @@ fn no_more_is_remembered_than_the_user_wants() {
     wait_until(|| seconds() == 30.0);
     assert!(instance.status().capture.bytes < n_bytes * 5 / 6);
     send(&mut audio, 408_000, 40 * 8_000, true, &controls(60.0));
+    wait_until(|| instance.stored().last().is_some_and(|s| s.frames.end == 728_000));
     wait_until(|| seconds() == 60.0);
 
     assert_eq!(instance.status().capture.max_seconds, 60.0);
