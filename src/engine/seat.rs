@@ -14,13 +14,15 @@ use parking_lot::Mutex;
 use super::{
     EngineError,
     ear::{Ear, Run},
-    heard::Heard,
+    heard::{Memory, Stored},
     line::{Asked, Hearing, Line, Place, Watched},
     pace::Pace,
     queue::Ticket,
     tokens::Stretch,
 };
-use crate::link::{Chunk, EngineEnds, ModelStatus, Notice, Request, Settings, Severity, Status};
+use crate::link::{
+    Chunk, EngineEnds, Lane, ModelStatus, Notice, Request, Settings, Severity, Status,
+};
 
 /// Told whenever the status is new.
 pub type Changed = Box<dyn Fn() + Send + Sync>;
@@ -52,18 +54,35 @@ impl Seat {
         }
     }
 
-    /// Takes over a new link; the old one and what was heard through it are dropped.
+    /// Takes over a new link; the old one is dropped, and what was heard through it is kept.
     pub fn attach(&self, ends: EngineEnds) {
         let EngineEnds { capture, playback, arrangements, signals } = ends;
         let mut line = self.line.lock();
         let epoch = line.as_ref().map_or(1, |old| old.epoch + 1);
-        let heard = Heard::new(signals.rate());
-        *line = Some(Line { epoch, signals, capture, playback, arrangements, heard, n_drawn: 0 });
-        drop(line);
-        self.publish(|status| {
-            status.captured = Arc::default();
-            status.take = None;
+        let rate = signals.rate();
+        let heard = match line.take() {
+            Some(mut old) => {
+                old.drain(0.0, f64::INFINITY, &mut Vec::new()); // nobody waits for what was asked there
+                old.heard.change_rate(rate, old.signals.lost_frames());
+                old.heard
+            }
+            None => Memory::new(rate),
+        };
+        let (n_drawn, n_read, has_side) = (u64::MAX, 0, false); // the picture is drawn anew
+        *line = Some(Line {
+            epoch,
+            signals,
+            capture,
+            playback,
+            arrangements,
+            heard,
+            n_drawn,
+            n_read,
+            has_side,
         });
+        drop(line);
+        self.publish(|status| status.take = None);
+        self.draw_heard();
     }
 
     /// Nobody is told anything from here on.
@@ -130,6 +149,7 @@ impl Seat {
                 on_arrival: signals.free_clock(),
                 offline: false,
                 bars: signals.bars(),
+                listen_to: signals.listen_to(),
             };
             asked.push(Asked::Continue(Box::new(line.place(request, lead, listens))));
         }
@@ -153,10 +173,27 @@ impl Seat {
         Some(end - line.heard.n_before(end, usize::MAX) as i64)
     }
 
+    /// Every stretch that is remembered, oldest first.
+    pub fn stored(&self) -> Vec<Stored> {
+        self.line.lock().as_ref().map_or(Vec::new(), |line| line.heard.stored())
+    }
+
+    /// A stretch as the host sent it, if it is still remembered.
+    pub fn read(&self, lane: Lane, stored: &Stored) -> Option<Vec<[f32; 2]>> {
+        self.line.lock().as_ref()?.heard.read(lane, stored)
+    }
+
+    /// Up to `n_frames` of the song before song position `end`, as they were heard last, in stereo.
+    pub fn heard_before(&self, lane: Lane, end: i64, n_frames: usize) -> Vec<[f32; 2]> {
+        let guard = self.line.lock();
+        let heard = guard.as_ref().map(|line| line.heard.before(lane, end, n_frames));
+        heard.and_then(Result::ok).unwrap_or_default()
+    }
+
     /// The frames `wanted` of the song as far as they are remembered, if `run` is still going on.
     pub fn heard(&self, run: Run, wanted: Range<i64>) -> Option<Stretch> {
         let guard = self.line.lock();
-        guard.as_ref().filter(|line| line.is_in(run)).map(|line| line.stretch(wanted))
+        guard.as_ref().filter(|line| line.is_in(run)).map(|line| line.stretch(run.2, wanted))
     }
 
     /// Seconds since the song passed `frame`, if it rolls; negative before.
@@ -178,13 +215,20 @@ impl Seat {
     pub fn draw_heard(&self) {
         let mut guard = self.line.lock();
         let Some(line) = &mut *guard else { return };
-        if line.heard.n_heard() == line.n_drawn {
+        let capture = line.heard.status(line.signals.lost_frames());
+        let is_new = line.heard.n_heard() != line.n_drawn;
+        if !is_new && self.status().capture == capture {
             return;
         }
+        let overview = is_new.then(|| Arc::new(line.heard.overview()));
         line.n_drawn = line.heard.n_heard();
-        let overview = Arc::new(line.heard.overview());
         drop(guard);
-        self.publish(|status| status.captured = overview);
+        self.publish(|status| {
+            status.capture = capture;
+            if let Some(overview) = overview {
+                status.captured = overview;
+            }
+        });
     }
 
     /// Sends a chunk to the audio thread, waiting for room if there is none.
