@@ -9,8 +9,8 @@ use std::{
 use super::{ear::Run, heard::Memory, tokens::Stretch};
 use crate::{
     link::{
-        ArrangementWriter, Bars, CaptureReader, Lane, Mark, PlaybackWriter, Request, Settings,
-        Signals, TakeOver, Target,
+        ArrangementWriter, Bars, CaptureReader, Lane, Mark, Region, Request, Settings, Signals,
+        TakeOver, Target,
     },
     units::frames_from_seconds,
 };
@@ -29,8 +29,9 @@ pub struct Line {
     pub epoch: u64,
     pub signals: Arc<Signals>,
     pub capture: CaptureReader,
-    pub playback: PlaybackWriter,
     pub arrangements: ArrangementWriter,
+    /// The takes that sound, the newest last.
+    pub sounding: Vec<Region>,
     pub heard: Memory,
     /// Frames that were heard when the picture was drawn last.
     pub n_drawn: u64,

@@ -1,13 +1,6 @@
 //! The engine's side of one plugin instance: what it heard, where its takes go, and what its editor shows.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{ops::Range, sync::Arc};
 
 use parking_lot::Mutex;
 
@@ -21,14 +14,16 @@ use super::{
     tokens::Stretch,
 };
 use crate::link::{
-    Chunk, EngineEnds, Lane, ModelStatus, Notice, Request, Settings, Severity, Status,
+    Arrangement, EngineEnds, Lane, ModelStatus, Notice, Region, Request, Settings, Severity, Status,
 };
 
 /// Told whenever the status is new.
 pub type Changed = Box<dyn Fn() + Send + Sync>;
 
-/// How long to wait before another try when the audio thread has not made room for a chunk.
-const RETRY: Duration = Duration::from_millis(5);
+/// What is said of renders that nobody announced, and of those that were too long without a take.
+const WAITS: &str = "the host renders faster than real time, so the render waits for the take that is being \
+                     composed, as long as something of it comes every 60 s";
+const GAVE_UP: &str = "an offline render waited 60 s for a take and went on without it";
 
 /// One instance as the engine's threads see it.
 pub struct Seat {
@@ -56,7 +51,7 @@ impl Seat {
 
     /// Takes over a new link; the old one is dropped, and what was heard through it is kept.
     pub fn attach(&self, ends: EngineEnds) {
-        let EngineEnds { capture, playback, arrangements, signals } = ends;
+        let EngineEnds { capture, arrangements, signals } = ends;
         let mut line = self.line.lock();
         let epoch = line.as_ref().map_or(1, |old| old.epoch + 1);
         let rate = signals.rate();
@@ -69,12 +64,13 @@ impl Seat {
             None => Memory::new(rate),
         };
         let (n_drawn, n_read, has_side) = (u64::MAX, 0, false); // the picture is drawn anew
+        let sounding = Vec::new();
         *line = Some(Line {
             epoch,
             signals,
             capture,
-            playback,
             arrangements,
+            sounding,
             heard,
             n_drawn,
             n_read,
@@ -119,16 +115,15 @@ impl Seat {
         let mut guard = self.line.lock();
         let Some(line) = &mut *guard else { return (asked, false) };
         let n_before = line.heard.n_heard();
-        line.playback.free_spent();
         line.arrangements.tend();
         line.drain(lead, listens, &mut asked);
-        if line.signals.take_gave_up() {
-            let text = "an offline render waited 60 s for a take and went on without it".into();
-            drop(guard);
-            self.say(Severity::Error, text);
-            return (asked, true);
+        let waits = line.signals.take_waits().then_some((Severity::Note, WAITS));
+        let gave_up = line.signals.take_gave_up().then_some((Severity::Error, GAVE_UP));
+        let is_flowing = line.heard.n_heard() != n_before || gave_up.is_some();
+        drop(guard);
+        if let Some((severity, text)) = gave_up.or(waits) {
+            self.say(severity, text.into());
         }
-        let is_flowing = line.heard.n_heard() != n_before;
         (asked, is_flowing)
     }
 
@@ -231,34 +226,38 @@ impl Seat {
         });
     }
 
-    /// Sends a chunk to the audio thread, waiting for room if there is none.
+    /// Whether the link is still the one of `epoch`.
     ///
     /// # Errors
-    /// [`EngineError::RateChanged`] when the link is another one by now, [`EngineError::Stopped`] when
-    /// `stop` was raised while waiting.
-    pub fn push_chunk(
-        &self,
-        epoch: u64,
-        chunk: Box<Chunk>,
-        stop: &AtomicBool,
-    ) -> Result<(), EngineError> {
-        let mut chunk = chunk;
-        loop {
-            let mut guard = self.line.lock();
-            let line = guard.as_mut().ok_or(EngineError::Stopped)?;
-            if line.epoch != epoch {
-                return Err(EngineError::RateChanged);
-            }
-            line.playback.free_spent();
-            match line.playback.push(chunk) {
-                Ok(()) => return Ok(()),
-                Err(back) => chunk = back,
-            }
-            drop(guard);
-            if stop.load(Relaxed) {
-                return Err(EngineError::Stopped);
-            }
-            std::thread::sleep(RETRY);
+    /// [`EngineError::RateChanged`] when it is another one by now, [`EngineError::Stopped`] without any.
+    pub fn check_link(&self, epoch: u64) -> Result<(), EngineError> {
+        match &*self.line.lock() {
+            Some(line) if line.epoch == epoch => Ok(()),
+            Some(_) => Err(EngineError::RateChanged),
+            None => Err(EngineError::Stopped),
         }
     }
+
+    /// Lets a take sound, and the one before until the place of this one comes.
+    ///
+    /// # Errors
+    /// As [`Self::check_link`].
+    pub fn play(&self, epoch: u64, newest: Region) -> Result<(), EngineError> {
+        self.check_link(epoch)?;
+        let mut guard = self.line.lock();
+        let line = guard.as_mut().ok_or(EngineError::Stopped)?;
+        let older = line.sounding.pop();
+        line.sounding = older.and_then(|older| until(older, &newest)).into_iter().collect();
+        line.sounding.push(newest);
+        let regions = line.sounding.clone();
+        line.arrangements.send(Box::new(Arrangement { regions }));
+        Ok(())
+    }
+}
+
+/// `older` as far as `newest` lets it sound.
+fn until(older: Region, newest: &Region) -> Option<Region> {
+    let n_left = usize::try_from(newest.start()?.checked_sub(older.start()?)?).ok()?;
+    let n_frames = Some(older.n_frames.map_or(n_left, |n_frames| n_frames.min(n_left)));
+    Some(Region { n_frames, ..older }).filter(|_| n_left > 0)
 }

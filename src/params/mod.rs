@@ -31,6 +31,7 @@ pub enum ParamId {
     TakeOver,
     MemorySeconds,
     ListenTo,
+    MuteWhileRecording,
 }
 
 /// How a value reads and moves.
@@ -70,7 +71,7 @@ pub struct Param {
 }
 
 /// Number of parameters.
-pub const N_PARAMS: usize = 16;
+pub const N_PARAMS: usize = 17;
 
 /// Values of all parameters, in the table's order.
 pub type Values = [f64; N_PARAMS];
@@ -122,6 +123,7 @@ pub static TABLE: [Param; N_PARAMS] = [
     param(14, "Take over", (0.0, 2.0, 0.0), Kind::Choice(&[TAKE_OVERS[0].0, TAKE_OVERS[1].0, TAKE_OVERS[2].0]), "When the continuation replaces the input: as soon as it is there, or on the beat at the next bar line or the loop's end, without a gap."),
     param(19, "Memory", (30.0, 1800.0, DEFAULT_MEMORY_SECONDS), Kind::Seconds, "How much of what passes is remembered, to be continued later."),
     param(20, "Listen to", (0.0, 1.0, 0.0), Kind::Choice(&["input", "sidechain"]), "What is continued: the input, or what comes in on the sidechain."),
+    param(15, "Mute while recording", (0.0, 1.0, 1.0), Kind::OnOff, "On: takes are silent while the host records, so that the input is heard."),
 ];
 
 /// The values a fresh instance starts with.
@@ -148,6 +150,7 @@ impl ParamId {
         ParamId::TakeOver,
         ParamId::MemorySeconds,
         ParamId::ListenTo,
+        ParamId::MuteWhileRecording,
     ];
 
     /// The parameter that hosts know by this number.
