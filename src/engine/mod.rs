@@ -9,9 +9,11 @@ mod ear;
 mod error;
 pub mod finer;
 mod follow;
+mod health;
 mod heard;
 mod keeper;
 mod line;
+mod log;
 pub mod model;
 mod models;
 mod pace;
@@ -40,8 +42,11 @@ use std::{
 use parking_lot::Mutex;
 
 pub use error::EngineError;
+use health::Meter;
+pub use health::{TakesSoFar, takes_so_far};
 pub use heard::Stored;
 use line::Asked;
+use log::Log;
 use pace::Pace;
 use queue::{Queue, Work};
 use seat::{Changed, Seat};
@@ -64,6 +69,8 @@ struct Shared {
     seats: Mutex<Vec<Arc<Seat>>>,
     model: Mutex<ModelStatus>,
     pace: Arc<Pace>,
+    meter: Meter,
+    log: Log,
     /// Where the plugin or program itself lies, to find packs beside it.
     binary: Option<PathBuf>,
 }
@@ -87,6 +94,8 @@ impl Engine {
             seats: Mutex::default(),
             model: Mutex::default(),
             pace: Arc::default(),
+            meter: Meter::new(),
+            log: Log::new(),
             binary: process_path::get_dylib_path(),
         });
         shared.queue.push(Work::LoadModel);

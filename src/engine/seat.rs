@@ -14,7 +14,8 @@ use super::{
     tokens::Stretch,
 };
 use crate::link::{
-    Arrangement, EngineEnds, Lane, ModelStatus, Notice, Region, Request, Settings, Severity, Status,
+    Arrangement, EngineEnds, EngineLoad, HealthCounts, Lane, ModelStatus, Notice, Region, Request,
+    Settings, Severity, Status,
 };
 
 /// Told whenever the status is new.
@@ -35,6 +36,8 @@ pub struct Seat {
     /// The codes of what was heard; the thread that composes keeps them.
     pub ear: Mutex<Ear>,
     pace: Arc<Pace>,
+    /// Which link was counted last, what went wrong before it, and in it.
+    counted: Mutex<(u64, HealthCounts, HealthCounts)>,
 }
 
 impl Seat {
@@ -46,6 +49,7 @@ impl Seat {
             ticket: Mutex::new(None),
             ear: Mutex::default(),
             pace,
+            counted: Mutex::default(),
         }
     }
 
@@ -105,6 +109,24 @@ impl Seat {
     /// Shows the user something to read.
     pub fn say(&self, severity: Severity, text: String) {
         self.publish(|status| status.notice = Some(Notice { severity, text }));
+    }
+
+    /// Shows how this instance and the engine fare.
+    pub fn tell_health(&self, load: EngineLoad) {
+        let mut counted = self.counted.lock();
+        if let Some(line) = &*self.line.lock() {
+            let (epoch, before, last) = *counted;
+            let before = if epoch == line.epoch { before } else { before.and(last) };
+            let now = line.signals.health().counts(line.signals.lost_frames());
+            *counted = (line.epoch, before, now);
+        }
+        let health = counted.2.and(counted.1);
+        drop(counted);
+        let status = self.status();
+        let is_idle = (status.load.busy, status.load.n_bytes) == (load.busy, load.n_bytes);
+        if status.health != health || !is_idle {
+            self.publish(|status| (status.health, status.load) = (health, load));
+        }
     }
 
     /// Moves what was heard out of the rings, frees spent chunks, and returns what was asked for on the way.
@@ -196,6 +218,13 @@ impl Seat {
         let guard = self.line.lock();
         let signals = &guard.as_ref().filter(|line| line.epoch == epoch)?.signals;
         signals.rolling().then(|| (signals.playhead() - frame) as f64 / signals.rate())
+    }
+
+    /// A take came so long after the place where it was to take over.
+    pub fn count_late(&self, seconds: f64) {
+        if let Some(line) = &*self.line.lock() {
+            line.signals.health().count_late(seconds);
+        }
     }
 
     /// Longest prime that the model listens to, in seconds.

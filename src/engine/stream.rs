@@ -212,6 +212,7 @@ impl Stream {
     fn tell_if_late(&self) {
         let Some(late) = self.seat.seconds_since(self.epoch, self.seam_frame) else { return };
         if self.takes_over && (0.0..MAX_LATE_SECONDS).contains(&late) {
+            self.seat.count_late(late);
             self.seat.say(
                 Severity::Note,
                 format!(

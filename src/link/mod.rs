@@ -7,6 +7,7 @@
 mod arrangement;
 mod capture;
 mod command;
+mod health;
 mod signals;
 mod song_bars;
 mod sound;
@@ -21,6 +22,7 @@ pub use arrangement::{
 };
 pub use capture::{CaptureReader, CaptureWriter, Lane, Mark, Motion, Request, Told};
 pub use command::{Command, Settings};
+pub use health::{EngineLoad, Health, HealthCounts};
 pub use signals::Signals;
 pub use sound::{CHUNK_FRAMES, Sound};
 pub use status::{

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{Bars, DEFAULT_MEMORY_SECONDS, Lane, song_bars::SongBars};
+use super::{Bars, DEFAULT_MEMORY_SECONDS, Health, Lane, song_bars::SongBars};
 
 /// Shared numbers of one instance. Every method is realtime-safe.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct Signals {
     gave_up: AtomicBool,
     waits: AtomicBool,
     bars: SongBars,
+    health: Health,
 }
 
 impl Signals {
@@ -52,6 +53,7 @@ impl Signals {
             gave_up: false.into(),
             waits: false.into(),
             bars: SongBars::default(),
+            health: Health::default(),
         }
     }
 
@@ -134,6 +136,11 @@ impl Signals {
     /// What a continuation is primed with.
     pub fn listen_to(&self) -> Lane {
         if self.listens_to_sidechain.load(Relaxed) { Lane::Sidechain } else { Lane::Input }
+    }
+
+    /// What went wrong, counted by whoever sees it.
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Either side: numbers a new request for a continuation. Ids begin at 1 and grow.

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use super::{EngineLoad, HealthCounts};
+
 /// Everything the editor shows about one instance, but for the live numbers in [`super::Signals`].
 #[derive(Debug, Clone, Default)]
 pub struct Status {
@@ -15,6 +17,10 @@ pub struct Status {
     pub take: Option<TakeStatus>,
     /// The last thing the user should read.
     pub notice: Option<Notice>,
+    /// How often something went wrong for this instance.
+    pub health: HealthCounts,
+    /// What the engine costs.
+    pub load: EngineLoad,
 }
 
 /// The memory of what was heard.

@@ -91,6 +91,11 @@ pub fn peak(samples: &[f32]) -> f32 {
     samples.iter().fold(0.0, |peak, sample| sample.abs().max(peak))
 }
 
+/// Samples that are not numbers, or infinite.
+pub fn n_non_finite(samples: &[f32]) -> usize {
+    samples.iter().filter(|sample| !sample.is_finite()).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

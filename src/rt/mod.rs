@@ -20,7 +20,7 @@ use crate::link::{
 };
 use capture::Capture;
 use clock::Clock;
-use mix::{Mixer, peak};
+use mix::{Mixer, n_non_finite, peak};
 use pace::Pace;
 use playback::Playback;
 pub use time::{Time, WallTime};
@@ -176,6 +176,7 @@ impl AudioSide {
             self.patience.wait_for_room(&mut *self.time, &self.capture, n_frames);
         }
         let input_peaks = [peak(left), peak(right)];
+        self.signals.health().count_non_finite(n_non_finite(left) + n_non_finite(right));
         self.capture.hear([left, right], side, place, transport);
         let is_muted = controls.mute_takes;
         self.playback.receive(place.frame, is_muted);
