@@ -7,10 +7,10 @@ Says what it did in JSON, a line each; audio goes to FOLDER/*.f32, interleaved s
 import json
 import pathlib
 import sys
+import wave
 
 import numpy
 import pedalboard
-from pedalboard.io import AudioFile
 
 bundle, recording, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 SETTINGS = ("artist", "length", "seed", "output", "follow_transport")
@@ -20,8 +20,9 @@ def say(**facts):
     print(json.dumps(facts), flush=True)
 
 
-with AudioFile(recording) as file:
-    rate, song = file.samplerate, file.read(file.frames)
+with wave.open(recording) as file:
+    rate, samples = file.getframerate(), numpy.frombuffer(file.readframes(file.getnframes()), "<i2")
+song = (samples.reshape(-1, 2).T / 32768).astype(numpy.float32)
 
 
 def process(encore, name, **how):

@@ -10,17 +10,17 @@ use super::{
 };
 use crate::steps::Failure;
 
-const PACKAGE: (&str, &str) = ("dawdreamer", "0.9.0");
+const PACKAGES: [&str; 2] = ["dawdreamer==0.9.0", stage::NUMPY];
 
 /// What the script renders, in order, up to the state and after it.
 const BEFORE_SAVING: [&str; 4] = ["untouched", "pressed", "again", "and_again"];
 
 pub fn install(stage: &Stage) -> Result<String, Failure> {
-    stage.python(PACKAGE.0, PACKAGE.1).map(|_| PACKAGE.1.into())
+    stage.python(&PACKAGES).map(|_| PACKAGES[0].replace("dawdreamer==", ""))
 }
 
 pub fn run(stage: &Stage, report: &mut Report) -> Result<(), Failure> {
-    let mut command = stage.command(stage.python(PACKAGE.0, PACKAGE.1)?);
+    let mut command = stage.command(stage.python(&PACKAGES)?);
     command.arg(script::path("dawdreamer_host.py")).arg(stage.vst3()).arg(stage::recording());
     command.arg(stage.fresh("dawdreamer")?);
     command.args([SEAM_SECONDS, LENGTH_SECONDS].map(|seconds| seconds.to_string()));

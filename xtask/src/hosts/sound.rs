@@ -39,9 +39,10 @@ impl Sound {
         range.filter(|i| bits(self, *i).is_none() || bits(self, *i) != bits(other, *i)).collect()
     }
 
-    /// Largest sample.
-    pub fn peak(&self) -> f32 {
-        self.0.iter().flatten().fold(0.0, |peak, s| s.abs().max(peak))
+    /// Largest sample of a range.
+    pub fn peak(&self, range: Range<usize>) -> f32 {
+        let frames = self.0.get(range).unwrap_or_default();
+        frames.iter().flatten().fold(0.0, |peak, s| s.abs().max(peak))
     }
 }
 
@@ -63,10 +64,10 @@ pub fn same(a: &Sound, b: &Sound, range: Range<usize>, what: &str) -> Result<Str
 
 /// The take replaced the song in `range`: all but a little of it, as the odd sample may be equal.
 pub fn replaced(a: &Sound, song: &Sound, range: Range<usize>) -> Result<String, String> {
-    let n = range.len();
+    let (n, peak) = (range.len(), a.peak(range.clone()));
     let n_replaced = a.differing(song, range).len();
-    let said = format!("{n_replaced} of {n} frames replaced, peak {:.2}", a.peak());
-    match n_replaced * 100 >= n * 95 && a.peak() <= 1.0 {
+    let said = format!("{n_replaced} of {n} frames replaced, peak {peak:.2}");
+    match n_replaced * 100 >= n * 95 && (0.001..=1.0).contains(&peak) {
         true => Ok(said),
         false => Err(said),
     }

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use super::sound::{RATE, Sound};
@@ -16,6 +16,9 @@ use crate::{
 pub const SONG_SECONDS: usize = 12;
 pub const SEAM_SECONDS: usize = 6;
 pub const LENGTH_SECONDS: usize = 4;
+
+/// What audio comes and goes in, in the hosts that are libraries of Python.
+pub const NUMPY: &str = "numpy==2.4.6";
 
 /// The take's seam may be later than the press by a block of the host's, and sounds fade into each other.
 pub const SLACK: usize = RATE / 10;
@@ -77,22 +80,23 @@ impl Stage {
         command
     }
 
-    /// Python with a package from PyPI, in an environment that every such host shares.
-    pub fn python(&self, package: &str, version: &str) -> Result<PathBuf, Failure> {
+    /// Python with packages from PyPI (`name==version`), in an environment that all such hosts share.
+    pub fn python(&self, packages: &[&str]) -> Result<PathBuf, Failure> {
         let venv = self.folder.join("venv");
         let python = venv.join("bin/python");
         if !python.exists() {
             packages::need_python()?;
             run(Command::new("python3").args(["-m", "venv"]).arg(&venv), "making a venv")?;
         }
-        let mut there = Command::new(&python);
-        there.args(["-m", "pip", "show", package]).stderr(Stdio::null());
-        let shown = there.output().map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
-        if !shown.is_ok_and(|shown| shown.contains(&format!("Version: {version}\n"))) {
+        let listed =
+            Command::new(&python).args(["-m", "pip", "list", "--format", "freeze"]).output();
+        let listed = listed.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
+        let is_there =
+            |package: &&str| listed.as_ref().is_ok_and(|l| l.lines().any(|l| l == *package));
+        if !packages.iter().all(|package| is_there(&package)) {
             let mut pip = Command::new(&python);
-            pip.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"]);
-            pip.arg(format!("{package}=={version}"));
-            run(&mut pip, &format!("fetching {package} from PyPI"))?;
+            pip.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"]).args(packages);
+            run(&mut pip, &format!("fetching {} from PyPI", packages.join(", ")))?;
         }
         Ok(python)
     }
