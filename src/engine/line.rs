@@ -9,7 +9,8 @@ use std::{
 use super::{heard::Heard, tokens::Stretch};
 use crate::{
     link::{
-        Bars, CaptureReader, Mark, PlaybackWriter, Request, Settings, Signals, TakeOver, Target,
+        ArrangementWriter, Bars, CaptureReader, Mark, PlaybackWriter, Request, Settings, Signals,
+        TakeOver, Target,
     },
     units::frames_from_seconds,
 };
@@ -29,6 +30,7 @@ pub struct Line {
     pub signals: Arc<Signals>,
     pub capture: CaptureReader,
     pub playback: PlaybackWriter,
+    pub arrangements: ArrangementWriter,
     pub heard: Heard,
     /// Frames that were heard when the picture was drawn last.
     pub n_drawn: u64,

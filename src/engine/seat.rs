@@ -54,11 +54,11 @@ impl Seat {
 
     /// Takes over a new link; the old one and what was heard through it are dropped.
     pub fn attach(&self, ends: EngineEnds) {
-        let EngineEnds { capture, playback, signals } = ends;
+        let EngineEnds { capture, playback, arrangements, signals } = ends;
         let mut line = self.line.lock();
         let epoch = line.as_ref().map_or(1, |old| old.epoch + 1);
         let heard = Heard::new(signals.rate());
-        *line = Some(Line { epoch, signals, capture, playback, heard, n_drawn: 0 });
+        *line = Some(Line { epoch, signals, capture, playback, arrangements, heard, n_drawn: 0 });
         drop(line);
         self.publish(|status| {
             status.captured = Arc::default();
@@ -101,6 +101,7 @@ impl Seat {
         let Some(line) = &mut *guard else { return (asked, false) };
         let n_before = line.heard.n_heard();
         line.playback.free_spent();
+        line.arrangements.tend();
         line.drain(lead, listens, &mut asked);
         if line.signals.take_gave_up() {
             let text = "an offline render waited 60 s for a take and went on without it".into();
