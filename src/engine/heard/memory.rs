@@ -125,7 +125,7 @@ impl Memory {
     }
 
     /// Number of the next frame.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_frame(&mut self) -> u64 {
         self.growing().n_heard()
     }
 
@@ -148,7 +148,7 @@ impl Memory {
     pub fn end_frame(&self) -> Option<i64> {
         let older = || {
             let era = self.older.iter().rev().find(|era| era.song.end_frame().is_some())?;
-            Some(self.from_era(era, era.song.end_frame()?))
+            Some(self.of_era(era, era.song.end_frame()?))
         };
         self.now.song.end_frame().or_else(older)
     }
@@ -320,7 +320,7 @@ impl Memory {
         (song_frame as f64 * era.song.rate / self.now.song.rate).round() as i64
     }
 
-    fn from_era(&self, era: &Era, song_frame: i64) -> i64 {
+    fn of_era(&self, era: &Era, song_frame: i64) -> i64 {
         (song_frame as f64 * self.now.song.rate / era.song.rate).round() as i64
     }
 }
