@@ -235,7 +235,10 @@ impl Memory {
         let eras = || self.older.iter().chain([&self.now]).map(|era| &era.song);
         let width = frames_per_peak as f64 / rate;
         let share = |heard: &Heard| heard.frames_per_peak as f64 / heard.rate / width;
-        let ours = |heard: &Heard, column: i64| (column as f64 * share(heard)).floor() as i64;
+        let ours = |heard: &Heard, column: i64| match share(heard) {
+            1.0 => column,
+            share => (column as f64 * share).floor() as i64,
+        };
         let ranges = eras().filter_map(|heard| {
             let range = heard.picture.range()?;
             Some((ours(heard, range.start), ours(heard, range.end - 1) + 1))

@@ -225,7 +225,11 @@ impl Heard {
     /// back over the start of a loop into an earlier pass.
     pub fn before(&self, lane: Lane, song_frame: i64, n_frames: usize) -> Vec<[f32; 2]> {
         let passes: Vec<_> = self.passes_before(song_frame, n_frames).collect();
-        passes.into_iter().rev().flat_map(|passed| self.lane(lane).read(passed)).collect()
+        let mut frames = Vec::new();
+        for passed in passes.into_iter().rev() {
+            self.lane(lane).read_to(passed, &mut frames);
+        }
+        frames
     }
 
     /// How many frames [`Self::before`] would find.
