@@ -101,12 +101,15 @@ impl Memory {
 
     /// The next frame is at `song_frame`.
     pub fn begin_span(&mut self, song_frame: i64, motion: Motion) {
+        let n_silent = match motion {
+            Motion::Rolls => 0,
+            Motion::Rests { n_silent } => n_silent,
+        };
         self.is_resting = motion != Motion::Rolls;
-        let after_pause = motion == Motion::Rests { after_pause: true };
         if !self.is_resting {
             self.now.rest_from = self.now.rest.n_heard();
         }
-        self.growing().begin_span(song_frame, after_pause);
+        self.growing().begin_span(song_frame, n_silent);
     }
 
     /// What the host tells of the next frame.
@@ -449,7 +452,7 @@ mod tests {
         let mut memory = Memory::new(1000.0);
         memory.begin_span(0, Motion::Rolls);
         memory.hear(&vec![[0.5; 2]; 30_000]);
-        memory.begin_span(30_000, Motion::Rests { after_pause: false });
+        memory.begin_span(30_000, Motion::Rests { n_silent: 0 });
         memory.hear(&vec![[0.25; 2]; 500_000]);
 
         assert_eq!(memory.before(Lane::Input, 30_000, 40_000).unwrap().len(), 30_000);

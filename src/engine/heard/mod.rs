@@ -38,8 +38,8 @@ struct Span {
     at: u64,
     /// Its song position.
     song_frame: i64,
-    /// It was the first that was heard after a pause.
-    after_pause: bool,
+    /// Frames of silence that passed before it and were left out.
+    n_silent: usize,
 }
 
 /// A bounded memory of stereo frames. Captured frames are numbered from 0.
@@ -126,12 +126,12 @@ impl Heard {
     }
 
     /// The next frame is at `song_frame`.
-    pub fn begin_span(&mut self, song_frame: i64, after_pause: bool) {
+    pub fn begin_span(&mut self, song_frame: i64, n_silent: usize) {
         let at = self.n_heard;
         if self.spans.back().is_some_and(|span| span.at == at) {
             self.spans.pop_back(); // nothing was heard there
         }
-        self.spans.push_back(Span { at, song_frame, after_pause });
+        self.spans.push_back(Span { at, song_frame, n_silent });
         if self.spans.len() > MAX_SPANS
             && let Some(second) = self.spans.get(1)
         {
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn a_prime_is_what_was_heard_just_before_the_place() {
         let mut heard = heard();
-        heard.begin_span(-100, false);
+        heard.begin_span(-100, 0);
         heard.hear(&ramp(-100, 600));
 
         assert_eq!(heard.end_frame(), Some(500));
@@ -390,9 +390,9 @@ mod tests {
     #[test]
     fn passes_of_a_loop_are_joined_in_the_songs_order() {
         let mut heard = heard();
-        heard.begin_span(0, false);
+        heard.begin_span(0, 0);
         heard.hear(&ramp(0, 100));
-        heard.begin_span(50, false);
+        heard.begin_span(50, 0);
         heard.hear(&ramp(1050, 30)); // the second pass sounds different
 
         let joined = [ramp(40, 10), ramp(1050, 30)].concat();
@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_is_wanted() {
         let mut heard = heard();
-        heard.begin_span(0, false);
+        heard.begin_span(0, 0);
         for start in (0..100_000).step_by(1000) {
             heard.hear(&ramp(start, 1000));
         }
@@ -430,7 +430,7 @@ mod tests {
     fn a_song_that_jumps_all_the_time_takes_no_more_memory_than_one_that_does_not() {
         let mut heard = heard();
         for i in 0..2 * MAX_SPANS as i64 {
-            heard.begin_span(i * 7919 % 100_003, false);
+            heard.begin_span(i * 7919 % 100_003, 0);
             heard.hear(&[[1.0; 2]]);
         }
 
@@ -447,7 +447,7 @@ mod tests {
             rolls: true,
             ..Told::default()
         };
-        heard.begin_span(0, false);
+        heard.begin_span(0, 0);
         heard.tell(told(8.0));
         heard.hear(&ramp(0, 1000));
         heard.tell(Told { tempo_bpm: Some(60.0), ..told(10.0) });
@@ -465,7 +465,7 @@ mod tests {
     #[test]
     fn what_is_no_number_is_kept_and_counted() {
         let mut heard = heard();
-        heard.begin_span(0, false);
+        heard.begin_span(0, 0);
         heard.hear(&[[1.0, f32::NAN], [f32::INFINITY, 0.0], [0.5, 0.5]]);
 
         assert_eq!(heard.n_non_finite, 2);
