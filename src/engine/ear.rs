@@ -250,7 +250,7 @@ mod tests {
         let mut heard = Stretch { start: 0, frames: vec![0.1; 48_000] };
         heard.frames[24_000] = f32::NAN;
 
-        let refused = ear.codes(&model, RATE, (1, 0), &heard, 0..100).unwrap_err();
+        let refused = ear.codes(&model, RATE, (1, 0, Lane::Input), &heard, 0..100).unwrap_err();
 
         assert!(refused.to_string().contains("0.500 s in"), "{refused}");
     }

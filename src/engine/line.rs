@@ -128,7 +128,7 @@ impl Line {
             if n_frames == 0 {
                 return;
             }
-            let mut at = self.heard.next();
+            let mut at = self.heard.next_frame();
             let heard = &mut self.heard;
             self.capture.read(n_frames, |frames| heard.hear(frames));
             if self.has_side {

@@ -30,9 +30,9 @@ pub enum Mark {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Motion {
     Rolls,
-    /// It rests; what is heard may be ringing on from before, or begins after a pause.
+    /// It rests, and so many frames of silence passed before, if any did.
     Rests {
-        after_pause: bool,
+        n_silent: usize,
     },
 }
 

@@ -64,7 +64,7 @@ impl Capture {
         if place.rolling {
             self.n_silent = 0;
         } else {
-            motion = Motion::Rests { after_pause: n_pause <= self.n_silent };
+            motion = Motion::Rests { n_silent: self.n_silent };
             let sounds = [left, right].into_iter().chain(side.into_iter().flatten()).any(has_sound);
             self.n_silent = if sounds { 0 } else { self.n_silent.saturating_add(left.len()) };
             let is_between = self.next.is_some_and(|(_, rolls)| !rolls) && self.n_silent < n_pause;

@@ -65,13 +65,18 @@ impl Blocks {
     /// The frames of `range` in order.
     pub fn read(&self, range: Range<u64>) -> Vec<[f32; 2]> {
         let mut frames = Vec::with_capacity(range.end.saturating_sub(range.start) as usize);
+        self.read_to(range, &mut frames);
+        frames
+    }
+
+    /// Appends the frames of `range` to `frames`.
+    pub fn read_to(&self, range: Range<u64>, frames: &mut Vec<[f32; 2]>) {
         for piece in self.pieces(range) {
             match piece {
                 Piece::Frames(heard) => frames.extend_from_slice(heard),
                 Piece::Silence(n) => frames.resize(frames.len() + n, [0.0; 2]),
             }
         }
-        frames
     }
 
     /// The loudest sample of `range`, over both channels; what is no number is passed over.

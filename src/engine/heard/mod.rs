@@ -8,6 +8,8 @@ mod blocks;
 mod memory;
 mod picture;
 mod played;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -38,8 +40,8 @@ struct Span {
     at: u64,
     /// Its song position.
     song_frame: i64,
-    /// It was the first that was heard after a pause.
-    after_pause: bool,
+    /// Frames of silence that passed before it and were left out.
+    n_silent: usize,
 }
 
 /// A bounded memory of stereo frames. Captured frames are numbered from 0.
@@ -126,12 +128,12 @@ impl Heard {
     }
 
     /// The next frame is at `song_frame`.
-    pub fn begin_span(&mut self, song_frame: i64, after_pause: bool) {
+    pub fn begin_span(&mut self, song_frame: i64, n_silent: usize) {
         let at = self.n_heard;
         if self.spans.back().is_some_and(|span| span.at == at) {
             self.spans.pop_back(); // nothing was heard there
         }
-        self.spans.push_back(Span { at, song_frame, after_pause });
+        self.spans.push_back(Span { at, song_frame, n_silent });
         if self.spans.len() > MAX_SPANS
             && let Some(second) = self.spans.get(1)
         {
@@ -225,7 +227,11 @@ impl Heard {
     /// back over the start of a loop into an earlier pass.
     pub fn before(&self, lane: Lane, song_frame: i64, n_frames: usize) -> Vec<[f32; 2]> {
         let passes: Vec<_> = self.passes_before(song_frame, n_frames).collect();
-        passes.into_iter().rev().flat_map(|passed| self.lane(lane).read(passed)).collect()
+        let mut frames = Vec::new();
+        for passed in passes.into_iter().rev() {
+            self.lane(lane).read_to(passed, &mut frames);
+        }
+        frames
     }
 
     /// How many frames [`Self::before`] would find.
@@ -266,7 +272,7 @@ impl Heard {
     /// Song position of captured frame `at` of `span`.
     fn place_of(&self, span: &Span, at: u64) -> i64 {
         let n_moved = if self.rests { 0 } else { (at - span.at) as i64 };
-        span.song_frame + n_moved
+        span.song_frame.saturating_add(n_moved)
     }
 
     /// What the host told of captured frame `at`.
@@ -313,14 +319,16 @@ impl Heard {
 
     /// Song position after the last frame of span `i`.
     fn song_end(&self, i: usize) -> i64 {
-        self.spans[i].song_frame + (self.end_of(i) - self.spans[i].at) as i64
+        let n_frames = (self.end_of(i) - self.spans[i].at) as i64;
+        self.spans[i].song_frame.saturating_add(n_frames)
     }
 
     /// A peak has come that begins with captured frame `at`.
     fn draw(&mut self, at: u64, peak: [f32; 2]) {
         let after = self.spans.partition_point(|span| span.at <= at);
         let span = after.checked_sub(1).or(Some(0)).and_then(|i| self.spans.get(i));
-        let song_frame = span.map_or(0, |span| span.song_frame + at as i64 - span.at as i64);
+        let song_frame =
+            span.map_or(0, |span| span.song_frame.saturating_add(at as i64 - span.at as i64));
         let column = song_frame.div_euclid(self.frames_per_peak as i64);
         self.picture.show(column, self.first_peak + self.peaks.len() as u64, peak);
         self.peaks.push_back(column);
@@ -354,119 +362,5 @@ impl Heard {
     /// How many frames last so long.
     fn n_frames(&self, seconds: f64) -> usize {
         frames_from_seconds(seconds, self.rate)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ramp(from: i64, n_frames: i64) -> Vec<[f32; 2]> {
-        (from..from + n_frames).map(|i| [i as f32; 2]).collect()
-    }
-
-    fn heard() -> Heard {
-        Heard::new(1000.0, 60_000, false)
-    }
-
-    #[test]
-    fn a_prime_is_what_was_heard_just_before_the_place() {
-        let mut heard = heard();
-        heard.begin_span(-100, false);
-        heard.hear(&ramp(-100, 600));
-
-        assert_eq!(heard.end_frame(), Some(500));
-        assert_eq!(heard.before(Lane::Input, 500, 3), ramp(497, 3));
-        assert_eq!(heard.before(Lane::Input, 200, 400), ramp(-100, 300));
-        assert!(heard.before(Lane::Input, 501, 3).is_empty());
-        assert!(!heard.reaches(-100) && heard.reaches(-99));
-        assert!(!heard.is_quiet(Lane::Input, 3) && heard.is_quiet(Lane::Sidechain, 3));
-    }
-
-    #[test]
-    fn passes_of_a_loop_are_joined_in_the_songs_order() {
-        let mut heard = heard();
-        heard.begin_span(0, false);
-        heard.hear(&ramp(0, 100));
-        heard.begin_span(50, false);
-        heard.hear(&ramp(1050, 30)); // the second pass sounds different
-
-        let joined = [ramp(40, 10), ramp(1050, 30)].concat();
-        assert_eq!(heard.before(Lane::Input, 80, 40), joined);
-        assert_eq!((heard.end_frame(), heard.n_before(80, 500)), (Some(80), 80));
-        assert_eq!((heard.span_before(80), heard.span_before(50)), (Some(100), Some(0)));
-        assert_eq!((heard.end_of_span(0), heard.end_of_span(100)), (Some(100), Some(80)));
-        assert_eq!((heard.newest_span(), heard.end_of_span(7)), (Some(100), None));
-        let window = heard.window(Lane::Input, -5..105);
-        let silent = vec![[0.0; 2]; 5];
-        assert_eq!(window, [silent.clone(), ramp(0, 100), silent].concat());
-    }
-
-    #[test]
-    fn no_more_is_kept_than_is_wanted() {
-        let mut heard = heard();
-        heard.begin_span(0, false);
-        for start in (0..100_000).step_by(1000) {
-            heard.hear(&ramp(start, 1000));
-        }
-
-        assert_eq!(heard.remembered(), 40_000..100_000);
-        assert_eq!(heard.before(Lane::Input, 100_000, 100_000), ramp(40_000, 60_000));
-        assert_eq!(heard.picture.range(), Some(4_000..10_000));
-        let n_bytes = heard.n_bytes();
-        heard.limit(30_000);
-        assert_eq!(heard.remembered(), 70_000..100_000);
-        assert!(heard.n_bytes() < n_bytes * 2 / 3, "{} of {n_bytes}", heard.n_bytes());
-        heard.limit(90_000);
-        heard.hear(&ramp(100_000, 20_000));
-        assert_eq!(heard.before(Lane::Input, 120_000, 100_000), ramp(70_000, 50_000));
-    }
-
-    #[test]
-    fn a_song_that_jumps_all_the_time_takes_no_more_memory_than_one_that_does_not() {
-        let mut heard = heard();
-        for i in 0..2 * MAX_SPANS as i64 {
-            heard.begin_span(i * 7919 % 100_003, false);
-            heard.hear(&[[1.0; 2]]);
-        }
-
-        assert!(heard.spans.len() <= MAX_SPANS);
-        assert_eq!(heard.remembered().end, 2 * MAX_SPANS as u64);
-    }
-
-    #[test]
-    fn what_the_host_told_moves_on_with_the_frames_and_is_forgotten_with_them() {
-        let mut heard = heard();
-        let told = |beats| Told {
-            beats: Some(beats),
-            tempo_bpm: Some(120.0),
-            rolls: true,
-            ..Told::default()
-        };
-        heard.begin_span(0, false);
-        heard.tell(told(8.0));
-        heard.hear(&ramp(0, 1000));
-        heard.tell(Told { tempo_bpm: Some(60.0), ..told(10.0) });
-        heard.hear(&ramp(1000, 1000));
-
-        let beats = |heard: &Heard, at| heard.told_at(at).and_then(|told| told.beats);
-        assert_eq!((beats(&heard, 500), beats(&heard, 1999)), (Some(9.0), Some(10.999)));
-        heard.limit(500);
-        assert_eq!(heard.told.len(), 1);
-        let stretches: Vec<_> = heard.stretches().collect();
-        assert_eq!((stretches[0].0.clone(), stretches[0].1), (1500..2000, 1500));
-        assert_eq!(stretches[0].2.beats, Some(10.5));
-    }
-
-    #[test]
-    fn what_is_no_number_is_kept_and_counted() {
-        let mut heard = heard();
-        heard.begin_span(0, false);
-        heard.hear(&[[1.0, f32::NAN], [f32::INFINITY, 0.0], [0.5, 0.5]]);
-
-        assert_eq!(heard.n_non_finite, 2);
-        let kept = heard.read(Lane::Input, 0..3).unwrap();
-        assert!(kept[0][1].is_nan() && kept[1][0].is_infinite());
-        assert!(heard.read(Lane::Input, 0..4).is_none());
     }
 }

@@ -3,7 +3,7 @@
 //! The rule: a continuation that is asked for while the song rests is made of what was played at that rest,
 //! if something was; else of the song. Something was played if, since the song rolled last and at the place
 //! where it rests now, a tenth of a second came that is louder than [`LOUD`] and stands out by [`ONSET`] from
-//! the quietest before it; unless that followed a pause, it must also be about as loud as the song's last
+//! the quietest before it. Unless it followed a pause, it must also be about as loud as the song's last
 //! second, so that what rings on, or echoes, after a stop is not taken for playing. What was played begins
 //! there and ends with the last frame that sounds.
 
@@ -20,6 +20,9 @@ const ONSET: f32 = 4.0;
 
 /// How loud it is at least beside the song's last second, -3 dB.
 const BESIDE_SONG: f32 = 0.707;
+
+/// Silence after which something played may be as soft as it likes, in seconds.
+const PAUSE_SECONDS: f64 = 2.0;
 
 /// Seconds over which a level is taken.
 const WINDOW_SECONDS: f64 = 0.1;
@@ -45,11 +48,15 @@ impl Memory {
             .take_while(|i| rest.spans[*i].song_frame == song_frame && earliest < rest.end_of(*i));
         let spans: Vec<usize> = here.collect();
 
-        let (mut quietest, mut needed) = (f32::INFINITY, BESIDE_SONG * self.last_of_song(lane));
+        let (mut quietest, mut needed) =
+            (self.last_of_song(lane, WINDOW_SECONDS), BESIDE_SONG * self.last_of_song(lane, 1.0));
         let mut begins = None;
         for i in spans.into_iter().rev() {
-            if rest.spans[i].after_pause {
-                (quietest, needed) = (0.0, 0.0);
+            if 0 < rest.spans[i].n_silent {
+                quietest = 0.0;
+            }
+            if rest.n_frames(PAUSE_SECONDS) <= rest.spans[i].n_silent {
+                needed = 0.0;
             }
             let mut start = rest.spans[i].at.max(earliest);
             while start < rest.end_of(i) {
@@ -67,11 +74,11 @@ impl Memory {
         Some(begins?..begins? + n as u64)
     }
 
-    /// How loud the last second of the song was.
-    fn last_of_song(&self, lane: Lane) -> f32 {
+    /// How loud the end of the song was.
+    fn last_of_song(&self, lane: Lane, seconds: f64) -> f32 {
         let song = self.song();
         let Range { start, end } = song.remembered();
-        let start = start.max(end.saturating_sub(song.n_frames(1.0) as u64));
+        let start = start.max(end.saturating_sub(song.n_frames(seconds) as u64));
         song.lane(lane).peak(start..end)
     }
 }
@@ -81,8 +88,8 @@ mod tests {
     use super::*;
     use crate::link::Motion;
 
-    const RINGS_ON: Motion = Motion::Rests { after_pause: false };
-    const AFTER_PAUSE: Motion = Motion::Rests { after_pause: true };
+    const RINGS_ON: Motion = Motion::Rests { n_silent: 0 };
+    const AFTER_PAUSE: Motion = Motion::Rests { n_silent: 2000 };
 
     fn level(level: f32, n_frames: usize) -> Vec<[f32; 2]> {
         (0..n_frames).map(|i| [level * if i % 2 == 0 { 1.0 } else { -1.0 }; 2]).collect()
@@ -111,6 +118,20 @@ mod tests {
             memory.hear(&level(0.0, 400));
         }
         assert_eq!(memory.played(Lane::Input, 2000, 5000), None);
+    }
+
+    #[test]
+    fn what_is_played_right_after_a_song_that_ended_in_silence_counts() {
+        for n_silent in [0, 500] {
+            let mut memory = Memory::new(1000.0);
+            memory.begin_span(0, Motion::Rolls);
+            memory.hear(&level(0.5, 2000));
+            memory.hear(&level(0.0, if n_silent == 0 { 200 } else { 0 }));
+            memory.begin_span(2200, Motion::Rests { n_silent });
+            memory.hear(&level(0.4, 300));
+            let played = memory.played(Lane::Input, 2200, 5000);
+            assert_eq!(played, Some(level(0.4, 300)), "{n_silent} frames of silence");
+        }
     }
 
     #[test]

@@ -4,15 +4,19 @@
 //! As much as the user wants is remembered of the song, and as much besides of what was played while it
 //! rested, so that neither drives the other out; the oldest goes first, whatever its rate.
 
+mod overview;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::VecDeque, ops::Range};
 
-use super::{Heard, PEAKS_PER_SECOND};
+use super::Heard;
 use crate::{
     engine::{
         EngineError,
         tokens::{Stretch, TokenGrid},
     },
-    link::{CaptureStatus, DEFAULT_MEMORY_SECONDS, Lane, Motion, Told, Waveform},
+    link::{CaptureStatus, DEFAULT_MEMORY_SECONDS, Lane, Motion, Told},
     units::frames_from_seconds,
 };
 
@@ -21,9 +25,6 @@ const MAX_BYTES: usize = 3 << 30;
 
 /// Memory of a frame on both lanes.
 const FRAME_BYTES: usize = 16;
-
-/// Longest stretch of song an overview covers.
-const MAX_OVERVIEW_SECONDS: f64 = 1800.0;
 
 /// What was heard while the host kept one rate.
 pub(super) struct Era {
@@ -101,12 +102,15 @@ impl Memory {
 
     /// The next frame is at `song_frame`.
     pub fn begin_span(&mut self, song_frame: i64, motion: Motion) {
+        let n_silent = match motion {
+            Motion::Rolls => 0,
+            Motion::Rests { n_silent } => n_silent,
+        };
         self.is_resting = motion != Motion::Rolls;
-        let after_pause = motion == Motion::Rests { after_pause: true };
         if !self.is_resting {
             self.now.rest_from = self.now.rest.n_heard();
         }
-        self.growing().begin_span(song_frame, after_pause);
+        self.growing().begin_span(song_frame, n_silent);
     }
 
     /// What the host tells of the next frame.
@@ -125,7 +129,7 @@ impl Memory {
     }
 
     /// Number of the next frame.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_frame(&mut self) -> u64 {
         self.growing().n_heard()
     }
 
@@ -148,7 +152,7 @@ impl Memory {
     pub fn end_frame(&self) -> Option<i64> {
         let older = || {
             let era = self.older.iter().rev().find(|era| era.song.end_frame().is_some())?;
-            Some(self.from_era(era, era.song.end_frame()?))
+            Some(self.of_era(era, era.song.end_frame()?))
         };
         self.now.song.end_frame().or_else(older)
     }
@@ -229,34 +233,6 @@ impl Memory {
         status
     }
 
-    /// The remembered song as peaks at their places; later passes cover earlier ones.
-    pub fn overview(&self) -> Waveform {
-        let (rate, frames_per_peak) = (self.now.song.rate, self.now.song.frames_per_peak);
-        let eras = || self.older.iter().chain([&self.now]).map(|era| &era.song);
-        let width = frames_per_peak as f64 / rate;
-        let share = |heard: &Heard| heard.frames_per_peak as f64 / heard.rate / width;
-        let ours = |heard: &Heard, column: i64| (column as f64 * share(heard)).floor() as i64;
-        let ranges = eras().filter_map(|heard| {
-            let range = heard.picture.range()?;
-            Some((ours(heard, range.start), ours(heard, range.end - 1) + 1))
-        });
-        let (start, end) = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((0, 0));
-        let n_max = (MAX_OVERVIEW_SECONDS * PEAKS_PER_SECOND) as i64;
-        let start = start.max(end - n_max); // passes that lie very far apart cannot be shown together
-        let mut peaks = vec![[0.0; 2]; (end - start) as usize];
-        for heard in eras() {
-            let all = heard.picture.range().unwrap_or_default();
-            let first = (start as f64 / share(heard)).floor() as i64;
-            heard.picture.columns(all.start.max(first)..all.end, |column, peak| {
-                let place = usize::try_from(ours(heard, column) - start);
-                if let Some(shown) = place.ok().and_then(|i| peaks.get_mut(i)) {
-                    *shown = peak;
-                }
-            });
-        }
-        Waveform { start_frame: start * frames_per_peak as i64, rate, frames_per_peak, peaks }
-    }
-
     fn growing(&mut self) -> &mut Heard {
         if self.is_resting { &mut self.now.rest } else { &mut self.now.song }
     }
@@ -320,7 +296,7 @@ impl Memory {
         (song_frame as f64 * era.song.rate / self.now.song.rate).round() as i64
     }
 
-    fn from_era(&self, era: &Era, song_frame: i64) -> i64 {
+    fn of_era(&self, era: &Era, song_frame: i64) -> i64 {
         (song_frame as f64 * self.now.song.rate / era.song.rate).round() as i64
     }
 }
@@ -335,123 +311,4 @@ impl Era {
 /// Most frames that are remembered at `rate` Hz.
 fn n_max(rate: f64, seconds: f64) -> usize {
     frames_from_seconds(seconds, rate).min(MAX_BYTES / FRAME_BYTES)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tone(rate: f64, from: i64, n_frames: i64) -> Vec<[f32; 2]> {
-        let tone = |i: i64| (std::f64::consts::TAU * 220.0 * i as f64 / rate).sin() as f32;
-        (from..from + n_frames).map(|i| [tone(i), -0.5 * tone(i)]).collect()
-    }
-
-    /// Heard two seconds before the song's beginning to two after, at 48 kHz; now it is 44.1 kHz.
-    fn changed() -> Memory {
-        let mut memory = Memory::new(48_000.0);
-        memory.begin_span(-96_000, Motion::Rolls);
-        memory.hear(&tone(48_000.0, -96_000, 192_000));
-        memory.change_rate(44_100.0, 7);
-        memory
-    }
-
-    fn assert_close(heard: &[[f32; 2]], wanted: &[[f32; 2]]) {
-        assert_eq!(heard.len(), wanted.len());
-        let inner = 1_000..heard.len() - 1_000; // where it begins, silence is heard before
-        let off =
-            |i: usize| (heard[i][0] - wanted[i][0]).abs().max((heard[i][1] - wanted[i][1]).abs());
-        let worst = inner.map(off).fold(0.0, f32::max);
-        assert!(worst < 4e-3, "{worst} away"); // a frame would be 0.03
-    }
-
-    #[test]
-    fn what_was_heard_before_the_rate_changed_is_heard_at_its_place() {
-        let mut memory = changed();
-
-        assert_eq!(
-            (memory.end_frame(), memory.n_before(88_200, usize::MAX)),
-            (Some(88_200), 176_400)
-        );
-        assert!(memory.reaches(-88_000) && !memory.reaches(88_201));
-        let before = memory.before(Lane::Input, 0, 44_100).unwrap();
-        assert_close(&before, &tone(44_100.0, -44_100, 44_100));
-
-        memory.begin_span(66_150, Motion::Rolls);
-        memory.hear(&tone(44_100.0, 66_150, 66_150));
-        let joined = memory.before(Lane::Input, 132_300, 132_300).unwrap();
-        assert_eq!(joined[66_150..], tone(44_100.0, 66_150, 66_150));
-        assert_close(&joined, &tone(44_100.0, 0, 132_300));
-    }
-
-    #[test]
-    fn at_its_own_rate_it_is_what_the_host_sent() {
-        let memory = changed();
-
-        let stored = memory.stored();
-        assert_eq!(stored.len(), 1);
-        assert_eq!((stored[0].rate, stored[0].song_frame), (48_000.0, -96_000));
-        let kept = memory.read(Lane::Input, &stored[0]);
-        assert_eq!(kept, Some(tone(48_000.0, -96_000, 192_000)));
-        assert_eq!(memory.status(5).lost_frames, 12);
-        assert_eq!(memory.status(0).seconds, 4.0);
-    }
-
-    #[test]
-    fn the_same_stretch_sounds_the_same_whatever_is_read_with_it() {
-        let memory = changed();
-
-        let long = memory.before(Lane::Input, 44_100, 60_000).unwrap();
-        let short = memory.before(Lane::Input, 30_000, 10_000).unwrap();
-        assert_eq!(short, long[60_000 - 24_100..60_000 - 14_100]);
-    }
-
-    #[test]
-    fn the_oldest_is_forgotten_first_whatever_its_rate() {
-        let mut memory = changed();
-        memory.limit(5.0);
-        memory.begin_span(0, Motion::Rolls);
-        memory.hear(&tone(44_100.0, 0, 3 * 44_100));
-        memory.limit(5.0);
-
-        let stored = memory.stored();
-        assert_eq!(
-            stored.iter().map(|s| s.frames.clone()).collect::<Vec<_>>(),
-            [96_000..192_000, 0..132_300]
-        );
-        assert_eq!(memory.status(0).seconds, 5.0);
-        memory.hear(&tone(44_100.0, 0, 3 * 44_100));
-        memory.limit(5.0);
-        assert!(memory.older.is_empty());
-    }
-
-    #[test]
-    fn the_picture_shows_every_rate_at_its_place_and_half_an_hour_at_once() {
-        let memory = changed();
-        let shown = memory.overview();
-        assert_eq!((shown.rate, shown.frames_per_peak, shown.peaks.len()), (44_100.0, 441, 400));
-        assert_eq!((shown.start_frame, shown.end_frame()), (-88_200, 88_200));
-        assert!(shown.peaks.iter().all(|peak| peak[1] > 0.2));
-
-        let mut memory = Memory::new(1000.0);
-        memory.limit(1800.0);
-        memory.begin_span(0, Motion::Rolls);
-        memory.hear(&vec![[0.5; 2]; 1_900_000]);
-        let shown = memory.overview();
-        assert_eq!((shown.start_frame, shown.peaks.len()), (100_000, 180_000));
-        assert_eq!(shown.peaks[179_999], [0.0, 0.5]);
-    }
-
-    #[test]
-    fn what_is_heard_at_rest_does_not_drive_out_the_song() {
-        let mut memory = Memory::new(1000.0);
-        memory.begin_span(0, Motion::Rolls);
-        memory.hear(&vec![[0.5; 2]; 30_000]);
-        memory.begin_span(30_000, Motion::Rests { after_pause: false });
-        memory.hear(&vec![[0.25; 2]; 500_000]);
-
-        assert_eq!(memory.before(Lane::Input, 30_000, 40_000).unwrap().len(), 30_000);
-        let status = memory.status(0);
-        assert_eq!((status.seconds, status.rest_seconds), (30.0, DEFAULT_MEMORY_SECONDS));
-        assert_eq!((memory.end_frame(), memory.is_resting()), (Some(30_000), true));
-    }
 }
