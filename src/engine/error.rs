@@ -37,6 +37,8 @@ pub enum EngineError {
         "teaching this pack takes {needed_gb:.1} GB of memory, but {free_gb:.1} GB are free; a smaller pack would do"
     )]
     NoRoomToTeach { needed_gb: f64, free_gb: f64 },
+    #[error("there is no memory for {n_bytes} bytes more; what was composed until then is kept")]
+    NoMemory { n_bytes: usize },
     #[error(
         "the prime holds a sample that is not a number, {at_seconds:.3} s in; nothing was composed"
     )]

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     EngineError, Shared,
+    faults::{self, Fault},
     health::Watch,
     line::Asked,
     queue::{Job, Ticket, Work},
@@ -57,6 +58,7 @@ impl Rounds {
 
     /// Listens to everyone once; how long to rest then.
     fn next(&mut self, shared: &Shared) -> Duration {
+        faults::panic_if_due(Fault::KeeperPanics);
         let seats = shared.seats.lock().clone();
         let mut is_busy = false;
         for seat in &seats {

@@ -7,6 +7,7 @@
 
 mod ear;
 mod error;
+pub mod faults;
 pub mod finer;
 mod follow;
 mod health;

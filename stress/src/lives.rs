@@ -144,7 +144,7 @@ impl<'a> Lives<'a> {
             max_frames_count: n_max as u32,
         };
         let Ok(processor) = life.instance.activate(|_, _| (), config) else {
-            self.tally.crashes.fetch_add(1, Relaxed);
+            self.tally.crashed();
             return;
         };
         let stage = self.dice.below(self.stages.len());
@@ -161,7 +161,7 @@ impl<'a> Lives<'a> {
         let Some(stage) = life.stage.take() else { return };
         match self.stages[stage].give_back(life.id) {
             Some(voice) => life.instance.deactivate(voice.processor.into_stopped()),
-            None => drop(self.tally.crashes.fetch_add(1, Relaxed)),
+            None => self.tally.crashed(),
         }
         self.tally.mutated(1);
     }
@@ -189,7 +189,7 @@ impl<'a> Lives<'a> {
         let mut saved = Vec::new();
         let done = state.map(|state| state.save(&instance.plugin_handle(), &mut saved));
         if !matches!(done, Some(Ok(()))) || saved.is_empty() {
-            self.tally.crashes.fetch_add(1, Relaxed);
+            self.tally.crashed();
             return;
         }
         match self.states.len() < MAX_STATES {
@@ -216,7 +216,7 @@ impl<'a> Lives<'a> {
         let done = state.map(|state| state.load(&life.instance.plugin_handle(), &mut input));
         life.between.epoch.fetch_add(1, Release);
         if is_whole && !matches!(done, Some(Ok(()))) {
-            self.tally.crashes.fetch_add(1, Relaxed);
+            self.tally.crashed();
         }
         self.tally.mutated(1);
     }
@@ -246,7 +246,7 @@ impl<'a> Lives<'a> {
         let value = params.get_value(&handle, param.id).unwrap_or_default();
         let in_range = (param.min..=param.max).contains(&value);
         if !in_range {
-            self.tally.crashes.fetch_add(1, Relaxed); // automation would break
+            self.tally.crashed(); // automation would break
         }
         let mut text = [0; 256];
         let _ = params.value_to_text(&handle, param.id, self.dice.value(param), &mut text);

@@ -122,7 +122,7 @@ fn stress(encore: &Encore, args: &Args) -> Result<(String, bool), HostError> {
     for stage in stages {
         match stage.close() {
             Some(measured) => times.extend(measured),
-            None => drop(tally.crashes.fetch_add(1, Relaxed)),
+            None => tally.crashed(),
         }
     }
     tally.crashes.fetch_add(host::N_MISBEHAVED.load(Relaxed), Relaxed);
@@ -136,7 +136,7 @@ fn stress(encore: &Encore, args: &Args) -> Result<(String, bool), HostError> {
 fn count_panics(tally: &Arc<Tally>) {
     let (tally, usual) = (Arc::clone(tally), std::panic::take_hook());
     std::panic::set_hook(Box::new(move |panic| {
-        tally.crashes.fetch_add(1, Relaxed);
+        tally.crashed();
         usual(panic);
     }));
 }

@@ -34,6 +34,11 @@ impl Tally {
         self.mutations.load(Relaxed)
     }
 
+    /// A call failed that must not, or something panicked.
+    pub fn crashed(&self) {
+        self.crashes.fetch_add(1, Relaxed);
+    }
+
     /// Whether everything that was promised held.
     pub fn is_clean(&self) -> bool {
         let broken = [

@@ -155,7 +155,7 @@ impl Voice {
             return; // stopped for a while
         }
         if self.processor.ensure_processing_started().is_err() {
-            tally.crashes.fetch_add(1, Relaxed);
+            tally.crashed();
             return;
         }
         let n_mutations = self.draw();
@@ -304,7 +304,7 @@ impl Voice {
             tally.allocations.fetch_add(n_allocations, Relaxed);
         }
         if done.is_err() {
-            tally.crashes.fetch_add(1, Relaxed);
+            tally.crashed();
         }
         self.look(tally, epoch);
         let has_frames = self.shape != (0, 0); // without a buffer there is nothing to count
