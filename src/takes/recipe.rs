@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::file::write_bytes;
-use super::{FinerRecipe, TakeError};
+use super::{FinerRecipe, PackedCodes, TakeError};
 
 /// The version of recipes that this Encore reads and writes.
 const FORMAT_VERSION: u32 = 1;
@@ -23,6 +23,10 @@ pub struct Recipe {
     /// What was listened to; none where finer levels were written for codes that were there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prime: Option<Prime>,
+    /// What was listened to as codes of [`Self::level`]: with these, the recipe is enough to make the same
+    /// codes without the audio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prime_codes: Option<PackedCodes>,
     /// The codes that finer levels were written for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codes: Option<CodesId>,
@@ -159,6 +163,7 @@ pub(super) fn example() -> Recipe {
         pack: PackId { name: "Tiny".into(), sha256: "00".repeat(32), taught: None },
         backend: "cpu-f32".into(),
         prime: Some(Prime::of(&[0.0, 0.5], 44_100)),
+        prime_codes: None,
         codes: None,
         seed: u64::MAX,
         artist: Label { id: 4, name: "Hearthside".into() },

@@ -77,6 +77,7 @@ pub fn recipe<P: LevelPrior>(
         pack: PackId { name: pack.name().into(), sha256: pack.hash(), taught },
         backend: place.backend(),
         prime: Some(Prime::of(&request.prime, pack.sample_rate())),
+        prime_codes: None,
         codes: None,
         seed,
         artist: artist_label(labels, request.artist),

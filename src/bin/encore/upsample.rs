@@ -130,6 +130,7 @@ fn recipe(
         pack: PackId { name: pack.name().into(), sha256: pack.hash(), taught: None },
         backend: place.backend(),
         prime: None,
+        prime_codes: None,
         codes: Some(CodesId::of(upper)),
         seed: args.seed,
         artist: plan::artist_label(labels, artist),
