@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     Shared,
-    line::Asked,
+    batch::Batch,
+    line::{Asked, Source},
     queue::{Job, Ticket, Work},
     seat::Seat,
 };
@@ -42,7 +43,10 @@ pub fn run(shared: &Shared) {
             last_nudge = Instant::now();
         }
         if last_picture.elapsed() > PICTURE_ROUND {
-            seats.iter().for_each(|seat| seat.draw_heard());
+            for seat in &seats {
+                seat.draw_heard();
+                seat.hear_host();
+            }
             last_picture = Instant::now();
         }
         drop(seats); // a seat may be the last of its instance
@@ -66,7 +70,10 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
     };
     let refusal = match &seat.status().model {
         ModelStatus::Unavailable { reason } => Some(reason.clone()),
-        _ if place.armed.is_none() && place.heard.frames.is_empty() => {
+        _ if matches!(place.source, Source::Heard)
+            && place.armed.is_none()
+            && place.heard.frames.is_empty() =>
+        {
             Some(super::EngineError::NothingHeard.to_string())
         }
         _ => None,
@@ -81,7 +88,8 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
     let ticket = Arc::new(Ticket::default());
     *newest = Some(Arc::clone(&ticket));
     drop(newest);
-    let job = Job { seat: Arc::clone(seat), ticket, place, asked_at: Instant::now() };
+    let (batch, asked_at) = (Batch::default(), Instant::now());
+    let job = Job { seat: Arc::clone(seat), ticket, place, batch, asked_at };
     shared.queue.push(Work::Compose(Box::new(job)));
     shared.tell_queue();
 }

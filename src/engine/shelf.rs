@@ -11,7 +11,7 @@ use super::{
     sounding::{Placing, Sounding},
 };
 use crate::{
-    link::{Arrangement, ModelStatus, StageTimes, Status, TakeStatus, Waveform},
+    link::{Arrangement, StageTimes, Status, TakeStatus, Waveform},
     takes::{Edit, EditError, Music, Take, TakeId, Tree},
 };
 
@@ -39,6 +39,8 @@ pub struct Shelf {
     /// Of the pack that is loaded; none while that is not known, empty where there is none.
     pack: Option<String>,
     n_edits: u64,
+    /// What offline renders were promised, while takes are decoded.
+    promised: Option<u64>,
 }
 
 /// What is known of a take beside what it is made of.
@@ -82,13 +84,14 @@ impl Shelf {
     /// Takes without codes are being composed from now on.
     pub fn begin(&mut self, age: u64, takes: &[Take]) {
         if age == self.age {
+            takes.iter().for_each(|take| drop(self.shown.entry(take.id).or_default()));
             self.growing = takes.to_vec();
         }
     }
 
     /// The sound of a take grows from here.
     pub fn place(&mut self, age: u64, id: TakeId, sounding: &Sounding, on_arrival: bool) {
-        if age == self.age {
+        if age == self.age && self.rate == Some(sounding.placing().rate) {
             self.shown.entry(id).or_default().sounded = Some(sounded(sounding, on_arrival));
         }
     }
@@ -209,12 +212,7 @@ impl Shelf {
     /// there is room for.
     pub fn wanted(&self) -> Option<Wanted> {
         let rate = self.rate?;
-        let is_wanted = |take: &&Take| {
-            let shown = self.shown.get(&take.id);
-            let is_there = shown.is_some_and(|shown| shown.sounded.is_some());
-            let is_known = self.pack.as_ref() == Some(&take.music.recipe.pack.sha256);
-            !is_there && is_known && !self.broken.contains(&take.id)
-        };
+        let is_wanted = |take: &&Take| self.lacks_sound(take);
         let spare = || {
             let others = self.tree.takes().filter(|take| !take.sounds).filter(is_wanted);
             others.last().filter(|take| {
@@ -228,6 +226,22 @@ impl Shelf {
             music: take.music.clone(),
             placing: Placing::of(&take.place, take.music.length_seconds, rate),
         })
+    }
+
+    /// Whether a take at this rate is still to be decoded.
+    pub fn is_wanted(&self, id: TakeId, rate: f64) -> bool {
+        let take = self.tree.get(id).filter(|_| self.rate == Some(rate));
+        take.is_some_and(|take| self.lacks_sound(take))
+    }
+
+    /// Request `id` promises the takes that are [awaited](Self::awaited).
+    pub fn promise(&mut self, id: u64) {
+        self.promised = Some(id);
+    }
+
+    /// The promise that was made, once nothing is awaited any more.
+    pub fn kept_promise(&mut self) -> Option<u64> {
+        if self.awaited().is_none() { self.promised.take() } else { None }
     }
 
     /// Song frames between the first and the last frame of takes that sound and are yet to be decoded.
@@ -264,9 +278,6 @@ impl Shelf {
 
     /// Puts the takes before the user.
     pub fn show(&self, status: &mut Status) {
-        if let ModelStatus::Ready(pack) = &status.model {
-            debug_assert!(self.pack.as_ref().is_none_or(|own| own.is_empty() || *own == pack.hash));
-        }
         let all = self.tree.takes().chain(&self.growing);
         let takes: Vec<TakeStatus> = all.map(|take| self.status_of(take)).collect();
         let newest = self.growing.first().or_else(|| self.tree.sounding().last());
@@ -308,6 +319,14 @@ impl Shelf {
             realtime_factor: shown.realtime_factor,
             stages: shown.stages,
         }
+    }
+
+    /// Whether it can be decoded and is not.
+    fn lacks_sound(&self, take: &Take) -> bool {
+        let shown = self.shown.get(&take.id).and_then(|shown| shown.sounded.as_ref());
+        let is_there = shown.is_some_and(|sounded| sounded.sound.is_complete());
+        let is_known = self.pack.as_ref() == Some(&take.music.recipe.pack.sha256);
+        !is_there && is_known && !self.broken.contains(&take.id)
     }
 
     fn is_missing(&self, take: &Take) -> bool {

@@ -78,7 +78,7 @@ impl Sounding {
     pub fn new(placing: Placing, model_rate: f64) -> Result<Self, EngineError> {
         let Placing { seam_frame, rate, length_seconds, .. } = placing;
         let frames_per_peak = (rate / PEAKS_PER_SECOND).round().max(1.0) as usize;
-        let longest = length_seconds + placing.ahead_seconds().max(0.0) + LEAD_IN_SECONDS;
+        let longest = length_seconds + LEAD_IN_SECONDS;
         Ok(Self {
             sound: Arc::new(Sound::with_room(frames_from_seconds(longest, rate))),
             placing,

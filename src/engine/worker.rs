@@ -13,6 +13,7 @@ use super::{
     models::Models,
     pool::Pool,
     queue::{Job, Work},
+    recall::recall,
     take::{Taken, take},
 };
 use crate::link::{ModelStatus, Phase, Severity};
@@ -21,13 +22,16 @@ use crate::link::{ModelStatus, Phase, Severity};
 pub fn run(shared: &Shared) {
     let mut pool = Pool::new();
     let mut models: Option<Models> = None;
+    let mut recalling = None;
     while let Some(work) = shared.queue.next() {
         shared.tell_queue();
         match work {
             Work::LoadModel => {
                 drop(models.take()); // makes room for the next
                 shared.seats.lock().iter().for_each(|seat| seat.ear.lock().forget());
+                recalling = None;
                 models = pool.install(|| load(shared)).map(Models::new);
+                shared.queue.recall();
             }
             Work::Compose(mut job) => {
                 let done = pool.install(|| {
@@ -36,7 +40,21 @@ pub fn run(shared: &Shared) {
                 });
                 match done {
                     Ok(Taken::Later) => shared.queue.push(Work::Compose(job)),
-                    done => finish(&job, done.map(|_| ())),
+                    done => finish(&mut job, done.map(|_| ())),
+                }
+                shared.queue.recall(); // there may be takes that lost their sound
+            }
+            Work::Recall => {
+                let Some(models) = &models else { continue };
+                let decode = || pool.install(|| recall(shared, models.own(), &mut recalling));
+                match catch_unwind(AssertUnwindSafe(decode)) {
+                    Ok(true) => shared.queue.recall(),
+                    Ok(false) => {}
+                    Err(panic) => {
+                        let problem = EngineError::Panicked(words(&*panic));
+                        recalling.take().inspect(|now| now.give_up(&problem));
+                        shared.queue.recall();
+                    }
                 }
             }
             Work::Listen => {
@@ -99,7 +117,9 @@ fn load(shared: &Shared) -> Option<Model> {
 }
 
 /// Tells the user how it ended, and whoever waits that it has.
-fn finish(job: &Job, done: Result<(), EngineError>) {
+fn finish(job: &mut Job, done: Result<(), EngineError>) {
+    let (age, made) = (job.batch.age, std::mem::take(&mut job.batch.made));
+    let ended = job.seat.arrange(|shelf| shelf.end(age, made));
     job.place.signals.settle(job.place.id);
     let mut newest = job.seat.ticket.lock();
     let is_newest = newest.as_ref().is_some_and(|ticket| Arc::ptr_eq(ticket, &job.ticket));
@@ -110,6 +130,7 @@ fn finish(job: &Job, done: Result<(), EngineError>) {
     if is_newest {
         job.seat.publish(|status| status.phase = Phase::Idle);
     }
+    let done = done.and(ended.map_err(EngineError::from));
     match done {
         Ok(()) | Err(EngineError::Stopped) => {}
         Err(error) => job.seat.say(Severity::Error, error.to_string()),

@@ -28,6 +28,7 @@ pub struct Signals {
     gave_up: AtomicBool,
     retire_below: AtomicU64,
     bars: SongBars,
+    matches_loudness: AtomicBool,
 }
 
 impl Signals {
@@ -48,6 +49,7 @@ impl Signals {
             gave_up: false.into(),
             retire_below: 0.into(),
             bars: SongBars::default(),
+            matches_loudness: false.into(),
         }
     }
 
@@ -86,6 +88,16 @@ impl Signals {
     /// Where the song's bars were in the last block, if the host tells.
     pub fn bars(&self) -> Option<Bars> {
         self.bars.get(self.rate())
+    }
+
+    /// Audio thread: takes are to be as loud as what they continue.
+    pub fn set_matches_loudness(&self, matches: bool) {
+        self.matches_loudness.store(matches, Relaxed);
+    }
+
+    /// Whether takes are to be as loud as what they continue.
+    pub fn matches_loudness(&self) -> bool {
+        self.matches_loudness.load(Relaxed)
     }
 
     /// Audio thread: raises the input and output meters to these linear peaks.
