@@ -1,6 +1,7 @@
 //! What a musician can do to takes, and why it may not be done.
 
 use super::take::MAX_NAME_CHARS;
+use super::tree::MAX_TAKES;
 use super::{GAINS_DB, Take, TakeId, TrimSeconds};
 
 /// One thing that is done to takes, and can be undone as a whole.
@@ -48,6 +49,8 @@ pub enum EditError {
     NoTake(TakeId),
     #[error("take {0} is there already")]
     Known(TakeId),
+    #[error("there are at most {MAX_TAKES} takes in a project; delete some")]
+    Many,
     #[error("{name:?} is pinned and stays; unpin it to delete it")]
     Pinned { name: String },
     #[error("a take needs a name")]

@@ -29,7 +29,7 @@ impl PackedCodes {
     /// Packs codes into the bits that the largest of them needs.
     pub fn of(codes: &[u32]) -> Self {
         let bits = bits_of(codes);
-        let mut bytes = Vec::with_capacity(n_bytes(codes.len(), bits).unwrap_or_default());
+        let mut bytes = Vec::with_capacity(codes.len() * bits as usize / 8 + 1);
         let (mut waiting, mut n_waiting) = (0u64, 0);
         for code in codes {
             waiting |= u64::from(*code) << n_waiting;
@@ -48,17 +48,21 @@ impl PackedCodes {
 
     /// Packed codes from their parts; what is wrong with them where they cannot be.
     pub fn from_parts(n_codes: usize, bits: u32, bytes: Vec<u8>) -> Result<Self, String> {
-        if MAX_CODES < n_codes || !(1..=MAX_BITS).contains(&bits) {
-            return Err(format!("{n_codes} codes of {bits} bits are not possible"));
-        }
-        let n_expected = n_bytes(n_codes, bits).unwrap_or(usize::MAX);
-        if bytes.len() != n_expected {
-            let n_found = bytes.len();
+        let (n_expected, n_found) = (Self::n_bytes(n_codes, bits)?, bytes.len());
+        if n_found != n_expected {
             return Err(format!(
                 "{n_codes} codes of {bits} bits are {n_expected} bytes, and there are {n_found}"
             ));
         }
         Ok(Self { n_codes, bits, bytes })
+    }
+
+    /// Bytes that so many codes fill; in words why there cannot be so many.
+    pub fn n_bytes(n_codes: usize, bits: u32) -> Result<usize, String> {
+        if MAX_CODES < n_codes || !(1..=MAX_BITS).contains(&bits) {
+            return Err(format!("{n_codes} codes of {bits} bits are not possible"));
+        }
+        Ok((n_codes * bits as usize).div_ceil(8))
     }
 
     /// The codes again.
@@ -104,11 +108,6 @@ fn bits_of(codes: &[u32]) -> u32 {
     codes.iter().max().map_or(1, |largest| (MAX_BITS - largest.leading_zeros()).max(1))
 }
 
-/// Bytes that so many codes fill; none where no machine has so many.
-pub(super) fn n_bytes(n_codes: usize, bits: u32) -> Option<usize> {
-    Some(n_codes.checked_mul(bits as usize)?.div_ceil(8))
-}
-
 impl From<PackedCodes> for Spelled {
     fn from(packed: PackedCodes) -> Self {
         let hex = packed.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -146,5 +145,30 @@ mod tests {
             assert_eq!(packed.bytes().len(), (101 * bits as usize).div_ceil(8));
         }
         assert!(PackedCodes::of(&[]).codes().is_empty());
+    }
+
+    #[test]
+    fn codes_are_hexadecimal_in_json() {
+        let packed = PackedCodes::of(&[1, 2, 1023]);
+
+        let json = serde_json::to_string(&packed).unwrap();
+
+        assert_eq!(json, r#"{"n_codes":3,"bits":10,"hex":"0108f03f"}"#);
+        assert_eq!(serde_json::from_str::<PackedCodes>(&json).unwrap(), packed);
+    }
+
+    #[test]
+    fn packed_codes_that_cannot_be_are_refused() {
+        let refused = [
+            r#"{"n_codes":3,"bits":10,"hex":"0108f0"}"#,
+            r#"{"n_codes":3,"bits":10,"hex":"0108f03"}"#,
+            r#"{"n_codes":3,"bits":10,"hex":"0108f0zz"}"#,
+            r#"{"n_codes":3,"bits":0,"hex":""}"#,
+            r#"{"n_codes":1,"bits":33,"hex":"0000000000"}"#,
+            r#"{"n_codes":18446744073709551615,"bits":32,"hex":""}"#,
+        ];
+        for json in refused {
+            assert!(serde_json::from_str::<PackedCodes>(json).is_err(), "{json}");
+        }
     }
 }

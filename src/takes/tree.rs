@@ -12,6 +12,9 @@ use super::{Edit, EditError, GAINS_DB, Music, Take, TakeId};
 /// Edits that can be undone, at most.
 pub const MAX_UNDO: usize = 200;
 
+/// Takes of one instance, at most.
+pub const MAX_TAKES: usize = 2048;
+
 /// Takes by number, with what was done to them.
 #[derive(Debug, Clone)]
 pub struct Tree {
@@ -182,6 +185,9 @@ impl Tree {
                 return Err(EditError::Bad { take: take.id, problem });
             }
             take.sounds &= !before.iter().any(|other| other.sounds && other.is_rival(take));
+        }
+        if MAX_TAKES < self.takes().count() + takes.len() {
+            return Err(EditError::Many);
         }
         let mut changes: Vec<Change> = takes.iter().map(Change::appears).collect();
         for silenced in self.sounding() {
