@@ -140,8 +140,7 @@ impl Line {
         let listens_seconds = settings.prime_seconds.clamp(0.0, listens) + CONTEXT_SECONDS;
         let moved = (Instant::now(), self.heard.n_heard());
         let wait = |target| Waiting { target, lead, listens_seconds, moved };
-        let mut place =
-            Place { on_arrival, ..self.place_at(&asked, Source::Heard, now) };
+        let mut place = Place { on_arrival, ..self.place_at(&asked, Source::Heard, now) };
         match asked.bars.filter(|_| settings.take_over != TakeOver::AtOnce) {
             Some(bars) if asked.rolling => {
                 place.armed = bars.target(settings.take_over, now, lead).map(wait);

@@ -7,14 +7,8 @@ use std::{
 };
 
 use super::{
-    EngineError, Shared,
-    arrange::Loudness,
-    model::Model,
-    pieces::Pieces,
-    seat::Seat,
-    session::LENGTHS_SECONDS,
-    shelf::Wanted,
-    sounding::Sounding,
+    EngineError, Shared, arrange::Loudness, model::Model, pieces::Pieces, seat::Seat,
+    session::LENGTHS_SECONDS, shelf::Wanted, sounding::Sounding,
 };
 use crate::{
     jukebox::LevelPrior,
@@ -144,8 +138,7 @@ impl Recalling {
             self.seat.arrange(|shelf| shelf.place(age, id, &self.sounding, false));
         }
         self.sounding.audio(&self.pieces.next(&model.vqvae, &self.codes)?)?;
-        self.seat
-            .with_shelf(|shelf| shelf.draw(age, id, self.sounding.waveform().clone()));
+        self.seat.with_shelf(|shelf| shelf.draw(age, id, self.sounding.waveform().clone()));
         Ok(false)
     }
 }

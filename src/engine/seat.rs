@@ -28,8 +28,13 @@ pub type Changed = Box<dyn Fn() + Send + Sync>;
 pub enum From {
     Playhead,
     /// What was heard before this frame of the song.
-    Heard { song_frame: i64 },
-    Take { take: Box<Take>, at_seconds: f64 },
+    Heard {
+        song_frame: i64,
+    },
+    Take {
+        take: Box<Take>,
+        at_seconds: f64,
+    },
     Recipe(Box<Recipe>),
 }
 
@@ -63,7 +68,7 @@ impl Seat {
     /// Takes over a new link; the old one and what was heard through it are dropped. Takes stay, and sound once
     /// they are decoded for it.
     pub fn attach(&self, ends: EngineEnds) {
-        let EngineEnds { capture, arrangements, signals } = ends;
+        let EngineEnds { capture, arrangements, signals, .. } = ends;
         let rate = signals.rate();
         let mut line = self.line.lock();
         let epoch = line.as_ref().map_or(1, |old| old.epoch + 1);

@@ -38,6 +38,7 @@ pub struct Shelf {
     tempo_bpm: Option<f64>,
     /// Of the pack that is loaded; none while that is not known, empty where there is none.
     pack: Option<String>,
+    /// How many edits there were; loading is none.
     n_edits: u64,
     /// What offline renders were promised, while takes are decoded.
     promised: Option<u64>,
@@ -71,11 +72,6 @@ impl Shelf {
         self.age
     }
 
-    /// How many edits there were; loading is none.
-    pub fn n_edits(&self) -> u64 {
-        self.n_edits
-    }
-
     /// Numbers for takes that are about to be composed.
     pub fn reserve(&mut self, n_takes: usize) -> Vec<TakeId> {
         (0..n_takes).map(|_| self.tree.next_id()).collect()
@@ -84,7 +80,9 @@ impl Shelf {
     /// Takes without codes are being composed from now on.
     pub fn begin(&mut self, age: u64, takes: &[Take]) {
         if age == self.age {
-            takes.iter().for_each(|take| drop(self.shown.entry(take.id).or_default()));
+            for take in takes {
+                self.shown.entry(take.id).or_default();
+            }
             self.growing = takes.to_vec();
         }
     }
@@ -215,9 +213,9 @@ impl Shelf {
         let is_wanted = |take: &&Take| self.lacks_sound(take);
         let spare = || {
             let others = self.tree.takes().filter(|take| !take.sounds).filter(is_wanted);
-            others.last().filter(|take| {
-                self.spare_seconds() + take.music.length_seconds <= SPARE_SECONDS
-            })
+            others
+                .last()
+                .filter(|take| self.spare_seconds() + take.music.length_seconds <= SPARE_SECONDS)
         };
         let take = self.tree.sounding().find(is_wanted).or_else(spare)?;
         Some(Wanted {
@@ -249,7 +247,8 @@ impl Shelf {
         let rate = self.rate?;
         let waits = |take: &&Take| {
             let sounded = self.shown.get(&take.id).and_then(|shown| shown.sounded.as_ref());
-            let may_come = self.pack.as_ref().is_none_or(|pack| *pack == take.music.recipe.pack.sha256);
+            let may_come =
+                self.pack.as_ref().is_none_or(|pack| *pack == take.music.recipe.pack.sha256);
             may_come
                 && !self.broken.contains(&take.id)
                 && sounded.is_none_or(|sounded| !sounded.sound.is_complete())
@@ -335,9 +334,8 @@ impl Shelf {
 
     /// Seconds of sound of takes that are not chosen.
     fn spare_seconds(&self) -> f64 {
-        let has_sound = |take: &&Take| {
-            self.shown.get(&take.id).is_some_and(|shown| shown.sounded.is_some())
-        };
+        let has_sound =
+            |take: &&Take| self.shown.get(&take.id).is_some_and(|shown| shown.sounded.is_some());
         let spare = self.tree.takes().filter(|take| !take.sounds).filter(has_sound);
         spare.map(|take| take.music.length_seconds).sum()
     }
@@ -357,9 +355,8 @@ impl Shelf {
     /// Sounds of takes that cannot come back are let go; those of deleted takes may be decoded again.
     fn forget_strangers(&mut self) {
         let (tree, growing) = (&self.tree, &self.growing);
-        self.shown.retain(|id, _| {
-            tree.get(*id).is_some() || growing.iter().any(|take| take.id == *id)
-        });
+        self.shown
+            .retain(|id, _| tree.get(*id).is_some() || growing.iter().any(|take| take.id == *id));
     }
 }
 

@@ -8,7 +8,12 @@ use std::{
     time::Instant,
 };
 
-use super::{EngineError, seat::Seat, session::Listener, sounding::{Placing, Sounding}};
+use super::{
+    EngineError,
+    seat::Seat,
+    session::Listener,
+    sounding::{Placing, Sounding},
+};
 use crate::{
     link::{Phase, Progress, Severity},
     takes::TakeId,
@@ -160,8 +165,8 @@ impl Listener for Stream {
     fn lead_in(&mut self, take_idx: usize, frames: &[f32]) -> Result<(), EngineError> {
         let (id, sounding) = &mut self.takes[take_idx];
         sounding.lead_in(frames)?;
-        let (id, StreamConfig { age, on_arrival, .. }) = (*id, self.config);
-        self.seat.arrange(|shelf| shelf.place(age, id, sounding, on_arrival));
+        let StreamConfig { age, on_arrival, .. } = self.config;
+        self.seat.arrange(|shelf| shelf.place(age, *id, sounding, on_arrival));
         Ok(())
     }
 

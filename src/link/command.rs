@@ -29,11 +29,21 @@ pub enum Command {
     /// where the settings let it take over.
     Continue(Settings),
     /// Continue a take from a place of it on, in seconds from its seam.
-    ContinueFrom { take: TakeId, at_seconds: f64, settings: Settings },
+    ContinueFrom {
+        take: TakeId,
+        at_seconds: f64,
+        settings: Settings,
+    },
     /// Continue what was heard before this frame of the song.
-    ContinueAt { song_frame: i64, settings: Settings },
+    ContinueAt {
+        song_frame: i64,
+        settings: Settings,
+    },
     /// Compose from a recipe with the codes of its prime, at the playhead.
-    ImportRecipe { json: String, settings: Settings },
+    ImportRecipe {
+        json: String,
+        settings: Settings,
+    },
     /// Do something to takes.
     Edit(Edit),
     Undo,

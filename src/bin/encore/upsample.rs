@@ -133,8 +133,8 @@ fn recipe(
         prime_codes: None,
         codes: Some(CodesId::of(upper)),
         seed: args.seed,
-        artist: plan::artist_label(labels, artist),
-        genres: genres.iter().map(|id| plan::genre_label(labels, *id)).collect(),
+        artist: recipe::artist_label(labels, artist),
+        genres: genres.iter().map(|id| recipe::genre_label(labels, *id)).collect(),
         sampler: SamplerRecipe {
             temperature: finer::SAMPLER.temperature,
             top_k: finer::SAMPLER.top_k,
