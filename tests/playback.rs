@@ -1,7 +1,7 @@
 //! What the playing side promises to the ear: takes at their place, and never a click.
 
 use encore::{
-    link::{self, Anchor, AudioEnds, CHUNK_FRAMES, Chunk, EngineEnds, Transport},
+    link::{self, Anchor, CHUNK_FRAMES, Chunk, EngineEnds, Transport},
     rt::{AudioSide, Controls},
 };
 use rand_chacha::{
@@ -15,8 +15,8 @@ const RATE: f64 = 48_000.0;
 const FADE_STEP: f32 = 1.0 / 240.0 + 0.03;
 
 fn open() -> (AudioSide, EngineEnds) {
-    let (AudioEnds { capture, playback, signals }, engine) = link::open(RATE);
-    (AudioSide::new(AudioEnds { capture, playback, signals }), engine)
+    let (audio, engine) = link::open(RATE);
+    (AudioSide::new(audio), engine)
 }
 
 /// A slow wave that tells every frame of a take apart from its neighbours and never moves fast.

@@ -93,10 +93,34 @@ pub fn compose<P: LevelPrior>(
     listener: &mut dyn Listener,
 ) -> Result<Composed, EngineError> {
     check(model, &request.prime)?;
-    let mut story = Story::new(model, request, listener); // encoding
+    let story = Story::new(model, request, listener); // encoding
     let prime = listen(model, &request.prime)?; // [t]
+    compose_on(model, request, &prime, saved, story)
+}
+
+/// The same from the codes of a prime; [`Request::prime`] is not looked at.
+///
+/// # Errors
+/// As [`compose`].
+pub fn compose_codes<P: LevelPrior>(
+    model: &Model<P>,
+    request: &Request,
+    prime: &[u32],
+    saved: Vec<LevelState>,
+    listener: &mut dyn Listener,
+) -> Result<Composed, EngineError> {
+    compose_on(model, request, prime, saved, Story::new(model, request, listener))
+}
+
+fn compose_on<P: LevelPrior>(
+    model: &Model<P>,
+    request: &Request,
+    prime: &[u32],
+    saved: Vec<LevelState>,
+    mut story: Story,
+) -> Result<Composed, EngineError> {
     story.at(Stage::Prefilling);
-    let (song, plan, states) = planned(model, request, &prime, saved)?;
+    let (song, plan, states) = planned(model, request, prime, saved)?;
     let mut top = model.prior.level(song, plan, request.sampler, states)?;
     write(model, request, top.as_mut(), prime.len(), story)
 }

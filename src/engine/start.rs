@@ -112,7 +112,7 @@ impl Start {
     /// The same again: its codes come out the same where the model and what it runs on are the same.
     fn of_recipe(model: &Model, job: &Job, recipe: &Recipe) -> Result<Self, EngineError> {
         let refused = |why: &str| EngineError::Recipe { why: why.to_owned() };
-        let Some(prime) = &recipe.prime_codes else {
+        let Some(prime) = recipe.prime_codes.get(&recipe.level) else {
             return Err(refused("it does not hold the codes that were continued"));
         };
         if recipe.lyrics.is_some() {

@@ -4,21 +4,27 @@
 //! The audio thread holds [`AudioEnds`], the engine [`EngineEnds`]; [`open`] makes the pair. Audio-thread
 //! methods here never allocate, free, lock or wait.
 
+mod arrangement;
 mod capture;
 mod command;
 mod playback;
 mod signals;
 mod song_bars;
+mod sound;
 mod status;
 mod take_over;
 mod transport;
 
 use std::sync::Arc;
 
+pub use arrangement::{
+    Anchor, Arrangement, ArrangementReader, ArrangementWriter, MAX_REGIONS, Region,
+};
 pub use capture::{CaptureReader, CaptureWriter, Mark, Request};
 pub use command::{Command, Settings};
-pub use playback::{Anchor, CHUNK_FRAMES, Chunk, PlaybackReader, PlaybackWriter};
+pub use playback::{Chunk, PlaybackReader, PlaybackWriter};
 pub use signals::Signals;
+pub use sound::{CHUNK_FRAMES, Sound};
 pub use status::{
     Armed, Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity, Stage, StageTimes,
     Status, TakeStatus, Waveform,
@@ -36,6 +42,7 @@ pub const MAX_TAKE_SECONDS: f64 = 300.0;
 pub struct AudioEnds {
     pub capture: CaptureWriter,
     pub playback: PlaybackReader,
+    pub arrangements: ArrangementReader,
     pub signals: Arc<Signals>,
 }
 
@@ -43,6 +50,7 @@ pub struct AudioEnds {
 pub struct EngineEnds {
     pub capture: CaptureReader,
     pub playback: PlaybackWriter,
+    pub arrangements: ArrangementWriter,
     pub signals: Arc<Signals>,
 }
 
@@ -51,9 +59,20 @@ pub fn open(rate: f64) -> (AudioEnds, EngineEnds) {
     let signals = Arc::new(Signals::new(rate));
     let (capture_in, capture_out) = capture::open((rate * CAPTURE_RING_SECONDS) as usize, &signals);
     let (chunks_in, chunks_out) = playback::open(max_chunks(rate));
+    let (arrangements_in, arrangements_out) = arrangement::open();
     (
-        AudioEnds { capture: capture_in, playback: chunks_out, signals: Arc::clone(&signals) },
-        EngineEnds { capture: capture_out, playback: chunks_in, signals },
+        AudioEnds {
+            capture: capture_in,
+            playback: chunks_out,
+            arrangements: arrangements_out,
+            signals: Arc::clone(&signals),
+        },
+        EngineEnds {
+            capture: capture_out,
+            playback: chunks_in,
+            arrangements: arrangements_in,
+            signals,
+        },
     )
 }
 

@@ -3,17 +3,7 @@
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-/// Frames in every chunk of a take but the last: few, as a take sounds from whole chunks.
-pub const CHUNK_FRAMES: usize = 2048;
-
-/// Where a take's first frame belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
-    /// At this song position, in frames.
-    Song(i64),
-    /// Wherever the clock is when its first chunk arrives: there is no timeline to be late on.
-    OnArrival,
-}
+use super::Anchor;
 
 /// A piece of a take: mono audio at the host's rate.
 #[derive(Debug)]
@@ -23,7 +13,7 @@ pub struct Chunk {
     pub anchor: Anchor,
     /// Position of this chunk in the take, in chunks.
     pub index: usize,
-    /// [`CHUNK_FRAMES`] frames, or fewer when `is_last`.
+    /// [`super::CHUNK_FRAMES`] frames, or fewer when `is_last`.
     pub frames: Box<[f32]>,
     /// No chunk follows.
     pub is_last: bool,

@@ -1,169 +1,211 @@
-//! Plays takes at their place in the song: each begins, ends, pauses and resumes with a short fade, so
-//! that nothing the transport or the engine does can click.
+//! Plays an arrangement: at each frame of the song the topmost region that can sound. Two voices fade over into
+//! each other and into the input, so that nothing the transport or the engine does can click.
 
-use super::slot::Slot;
+use super::choice::{Choice, Rules};
 use crate::{
-    link::{PlaybackReader, max_chunks},
+    link::{Arrangement, ArrangementReader, Region},
     units::{FADE_SECONDS, READY_SECONDS, frames_from_seconds},
 };
 
-/// Chunks taken from the ring in one block at most.
-const MAX_RECEIVED: usize = 16;
-
-/// Chunks handed back in one block at most.
-const MAX_RETIRED: usize = 16;
-
-/// How long an older take goes on sounding while a newer one lies ahead.
-const PATIENCE_SECONDS: f64 = 30.0;
-
 /// The playing side of one instance. Runs on the audio thread.
 pub struct Playback {
-    reader: PlaybackReader,
-    /// The take that sounds when the song passes it.
-    current: Slot,
-    /// The take that replaces it as soon as that can be done unheard, or one on its way out.
-    other: Slot,
-    /// Song frame that is read; lags behind the song while an old place fades out.
-    reading: Option<i64>,
-    /// 0 when the take is silent, 1 when it has replaced the input.
-    gain: f32,
-    gain_step: f32,
-    fade_frames: i64,
-    /// A take that begins later than this in the song is not waited for.
-    patience_frames: i64,
-    /// So much must be ready before a take sounds, at first and after running dry.
-    resume_frames: i64,
-    last_frame: f32,
+    reader: ArrangementReader,
+    current: Option<Box<Arrangement>>,
+    /// The one before, while something of it still fades out.
+    outgoing: Option<Box<Arrangement>>,
+    /// Their levels come to [`Rules::fade_frames`] at most; what is missing is the input.
+    voices: [Voice; 2],
+    rules: Rules,
+    /// What sounds, and for how many more frames.
+    choice: Choice,
+    is_muted: bool,
     n_received: u64,
+}
+
+/// Something that is being played.
+#[derive(Debug, Clone, Copy, Default)]
+struct Voice {
+    /// Index of its region.
+    region: usize,
+    /// Whether that is a region of the arrangement before.
+    is_outgoing: bool,
+    /// Frame of the sound that comes next.
+    next: usize,
+    /// How far it has faded in, in frames of a fade; 0 is silent.
+    level: i64,
+    /// Held if the sound ends early, and faded from there.
+    last: [f32; 2],
 }
 
 impl Playback {
     /// Allocates; not for the audio thread.
-    pub fn new(reader: PlaybackReader, rate: f64) -> Self {
-        let fade_frames = frames_from_seconds(FADE_SECONDS, rate).max(1);
+    pub fn new(reader: ArrangementReader, rate: f64) -> Self {
+        let frames = |seconds| frames_from_seconds(seconds, rate) as i64;
         Self {
             reader,
-            current: Slot::new(max_chunks(rate)),
-            other: Slot::new(max_chunks(rate)),
-            reading: None,
-            gain: 0.0,
-            gain_step: 1.0 / fade_frames as f32,
-            fade_frames: fade_frames as i64,
-            patience_frames: frames_from_seconds(PATIENCE_SECONDS, rate) as i64,
-            resume_frames: frames_from_seconds(READY_SECONDS, rate) as i64,
-            last_frame: 0.0,
+            current: None,
+            outgoing: None,
+            voices: Default::default(),
+            rules: Rules {
+                fade_frames: frames(FADE_SECONDS).max(1),
+                resume_frames: frames(READY_SECONDS),
+            },
+            choice: Choice::INPUT,
+            is_muted: false,
             n_received: 0,
         }
     }
 
-    /// Chunks received since the link was opened.
-    pub fn n_received(&self) -> u64 {
-        self.n_received
-    }
-
-    /// Takes new chunks from the ring and hands spent ones back. `now` is the song frame of the block, and
-    /// takes numbered below `lowest_take` are to go.
-    pub fn receive(&mut self, now: i64, lowest_take: u64) {
-        if self.current.take() != 0 && self.current.take() < lowest_take {
-            self.current.doom();
-        }
-        for _ in 0..MAX_RECEIVED {
-            self.make_room();
-            let Some(take) = self.reader.next_take() else { break };
-            let has_place = take == self.current.take() || take == self.other.take();
-            let is_newer = take > self.current.take() && take > self.other.take();
-            if is_newer && !self.current.is_empty() && !self.other.is_empty() {
-                self.other.doom(); // an even newer one; wait until its slot has been emptied
-                break;
-            }
-            let Some(chunk) = self.reader.pop() else { break };
-            let slot = match () {
-                _ if take < lowest_take || !(has_place || is_newer) => {
-                    let _ = self.reader.retire(chunk); // there is room for every chunk that can exist
-                    continue;
-                }
-                _ if take == self.current.take() || self.current.is_empty() => &mut self.current,
-                _ => &mut self.other,
-            };
+    /// Begins a block at song frame `now`: takes the newest arrangement if the one before has faded out, hands
+    /// back what is spent, and gives sounds a place that have none. Muted, everything fades out.
+    pub fn receive(&mut self, now: i64, is_muted: bool) {
+        self.is_muted = is_muted;
+        self.choice.n_frames = 0; // things may have changed
+        self.retire();
+        if self.outgoing.is_none()
+            && let Some(newest) = self.reader.newest()
+        {
             self.n_received += 1;
-            if let Err(chunk) = slot.accept(chunk, now) {
-                let _ = self.reader.retire(chunk);
+            self.follow(&newest);
+            self.outgoing = self.current.replace(newest);
+            self.retire();
+        }
+        for region in self.current.iter().flat_map(|arrangement| &arrangement.regions) {
+            if region.start().is_none() && self.rules.can_begin(region) {
+                region.sound.arrive(now.saturating_sub(region.first as i64));
             }
         }
-        self.make_room();
     }
 
-    /// Lets a newer take move up once the current one is silent, and empties what is on its way out.
-    fn make_room(&mut self) {
-        let is_replaced = self.current.is_doomed() || self.other.take() > self.current.take();
-        if is_replaced && self.gain == 0.0 && !self.current.is_empty() {
-            self.move_up();
-        }
-        if self.current.is_empty() && !self.other.is_empty() && !self.other.is_doomed() {
-            std::mem::swap(&mut self.current, &mut self.other);
-        }
-        if self.other.is_doomed() && !self.other.is_empty() {
-            self.other.retire(&mut self.reader, MAX_RETIRED);
-        }
-    }
-
-    /// The newer take from here on; the older one goes.
-    fn move_up(&mut self) {
-        std::mem::swap(&mut self.current, &mut self.other);
-        self.other.doom();
-    }
-
-    /// Whether a newer take is to sound at song position `frame` or so soon after that the current one must
-    /// be faded out by then. One that begins later lets the current one sound until it comes.
-    fn is_replaced(&self, frame: Option<i64>) -> bool {
-        let comes = frame.is_none_or(|frame| {
-            self.other.anchor() <= frame.saturating_add(self.fade_frames + 2) // rounding
-                || self.other.anchor().saturating_sub(frame) > self.patience_frames
-        });
-        self.other.take() > self.current.take() && !self.other.is_doomed() && comes
+    /// A number that grows whenever something new has come for `take`.
+    pub fn n_news(&self, take: u64) -> u64 {
+        self.n_received + self.regions_of(take).map(|region| region.ready().0 as u64).sum::<u64>()
     }
 
     /// Whether `n_frames` of `take` from song position `frame` on can be played as they should be.
     pub fn is_ready(&self, take: u64, frame: i64, n_frames: usize) -> bool {
-        let mut slots = [&self.current, &self.other].into_iter();
-        slots.any(|slot| {
-            let n_needed = n_frames as i64 + self.resume_frames;
-            slot.take() == take && (slot.is_complete() || slot.n_ready(frame) > n_needed)
-        })
+        self.outgoing.is_none() // else a newer arrangement may wait
+            && self.regions_of(take).any(|region| self.rules.is_ready(region, frame, n_frames as i64))
     }
 
-    /// The next frame of the take and how far it has replaced the input (0 to 1), with the song at `frame`,
-    /// or resting.
+    /// The next frame of what sounds, faded, and how far it has replaced the input (0 to 1), with the song at
+    /// `frame`, or resting. Within a block the song moves on by a frame with each call.
     ///
     /// Realtime-safe and branches only on what was prepared.
-    pub fn next(&mut self, frame: Option<i64>) -> (f32, f32) {
-        let mut is_replaced = self.is_replaced(frame);
-        if self.gain == 0.0 {
-            self.reading = frame;
-            if is_replaced && !self.current.is_empty() {
-                self.move_up();
-                is_replaced = false;
+    pub fn next(&mut self, frame: Option<i64>) -> ([f32; 2], f32) {
+        if self.choice.n_frames <= 0 {
+            self.choice = self.choose(frame);
+        }
+        self.choice.n_frames -= 1;
+        let sounding = self.choice.region.and_then(|region| self.voice_for(region, frame));
+        if sounding.is_none() && self.voices.iter().all(|voice| voice.level == 0) {
+            return ([0.0; 2], 0.0);
+        }
+        let [first, second] = &mut self.voices;
+        let full = self.rules.fade_frames;
+        match sounding {
+            Some(0) => first.give_way(second, full),
+            Some(_) => second.give_way(first, full),
+            None => [first, second].into_iter().for_each(Voice::fade_out),
+        }
+        let (mut sum, mut presence) = ([0.0; 2], 0.0);
+        for voice in &mut self.voices {
+            let share = voice.level as f32 / full as f32;
+            presence += share;
+            let arrangement = if voice.is_outgoing { &self.outgoing } else { &self.current };
+            let regions = arrangement.iter().flat_map(|arrangement| &arrangement.regions);
+            let heard = regions.into_iter().nth(voice.region).filter(|_| voice.level > 0);
+            voice.read(heard);
+            sum = [0, 1].map(|c| sum[c] + share * voice.last[c]);
+        }
+        (sum, presence.min(1.0))
+    }
+
+    fn choose(&self, frame: Option<i64>) -> Choice {
+        match (frame.filter(|_| !self.is_muted), &self.current) {
+            (Some(frame), Some(arrangement)) => {
+                let regions = &arrangement.regions;
+                self.rules.choose(regions, frame, |idx, offset| {
+                    let in_place = |voice: &&Voice| voice.is_at(regions, idx, offset);
+                    self.voices.iter().find(in_place).map_or(0, |voice| voice.level)
+                })
+            }
+            _ => Choice::INPUT,
+        }
+    }
+
+    /// The voice that plays `region` at song position `frame`, if need be a silent one that begins now; none
+    /// while both fade out elsewhere.
+    fn voice_for(&mut self, region: usize, frame: Option<i64>) -> Option<usize> {
+        let regions = self.current.as_ref().map(|arrangement| &arrangement.regions)?;
+        let offset = frame?.saturating_sub(regions.get(region)?.start()?);
+        let in_place = |voice: &Voice| voice.level > 0 && voice.is_at(regions, region, offset);
+        if let Some(voice) = self.voices.iter().position(in_place) {
+            return Some(voice);
+        }
+        let silent = self.voices.iter().position(|voice| voice.level == 0)?;
+        let next = regions.get(region)?.first + offset.max(0) as usize;
+        self.voices[silent] = Voice { region, next, ..Voice::default() };
+        Some(silent)
+    }
+
+    /// Lets voices go on in `newest` where it has the same sound at the same place.
+    fn follow(&mut self, newest: &Arrangement) {
+        for voice in &mut self.voices {
+            let current = self.current.iter().flat_map(|arrangement| &arrangement.regions);
+            let Some(played) = current.into_iter().nth(voice.region) else { continue };
+            match newest.regions.iter().position(|region| is_same(region, played)) {
+                Some(region) => voice.region = region,
+                None => voice.is_outgoing = true,
             }
         }
-        let is_in_place = frame.is_some() && frame == self.reading;
-        let n_ready = self.reading.map_or(0, |at| self.current.n_ready(at));
-        // enough left to fade out over, counting this frame, or the take has not ended and must not start
-        let wanted = if self.gain == 0.0 && !self.current.is_complete() {
-            self.resume_frames
-        } else {
-            (self.gain / self.gain_step).ceil() as i64 + 1
-        };
-        let sounds = is_in_place
-            && n_ready > wanted.min(self.fade_frames + self.resume_frames)
-            && !self.current.is_doomed()
-            && !is_replaced;
-
-        let step = if sounds { self.gain_step } else { -self.gain_step };
-        self.gain = (self.gain + step).clamp(0.0, 1.0);
-        if let Some(heard) = self.reading.and_then(|at| self.current.frame(at)) {
-            self.last_frame = heard; // held if the take ends early, and faded from there
-        }
-        self.reading = self.reading.map(|at| at.saturating_add(1));
-        (self.last_frame, self.gain)
     }
+
+    /// Sends the arrangement before back, once nothing of it sounds.
+    fn retire(&mut self) {
+        if self.voices.iter().all(|voice| !voice.is_outgoing || voice.level == 0)
+            && let Some(spent) = self.outgoing.take()
+        {
+            self.outgoing = self.reader.retire(spent).err(); // if there is no room, in a later block
+        }
+    }
+
+    fn regions_of(&self, take: u64) -> impl Iterator<Item = &Region> {
+        let regions = self.current.iter().flat_map(|arrangement| &arrangement.regions);
+        regions.filter(move |region| region.take == take)
+    }
+}
+
+impl Voice {
+    /// Whether it plays frame `offset` of region `idx` next.
+    fn is_at(&self, regions: &[Region], idx: usize, offset: i64) -> bool {
+        let first = regions.get(idx).map_or(0, |region| region.first as i64);
+        !self.is_outgoing && self.region == idx && self.next as i64 == first.saturating_add(offset)
+    }
+
+    /// Fades in by a frame, as far as the other gives way.
+    fn give_way(&mut self, other: &mut Voice, full: i64) {
+        other.fade_out();
+        self.level = (self.level + 1).min(full - other.level);
+    }
+
+    fn fade_out(&mut self) {
+        self.level = (self.level - 1).max(0);
+    }
+
+    /// Takes the next frame of `region`, past its end if it fades out there.
+    fn read(&mut self, region: Option<&Region>) {
+        if let Some(region) = region
+            && let Some(frame) = region.sound.frame(self.next)
+        {
+            self.last = frame.map(|sample| sample * region.gain);
+        }
+        self.next = self.next.saturating_add(1);
+    }
+}
+
+/// Whether a voice can go from one to the other unheard.
+fn is_same(a: &Region, b: &Region) -> bool {
+    let origin = |region: &Region| region.start().map(|start| start - region.first as i64);
+    std::sync::Arc::ptr_eq(&a.sound, &b.sound) && origin(a) == origin(b) && a.gain == b.gain
 }

@@ -1,5 +1,6 @@
 //! The recipe of a take: everything that is needed to make the same codes again.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -23,10 +24,10 @@ pub struct Recipe {
     /// What was listened to; none where finer levels were written for codes that were there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prime: Option<Prime>,
-    /// What was listened to as codes of [`Self::level`]: with these, the recipe is enough to make the same
-    /// codes without the audio.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prime_codes: Option<PackedCodes>,
+    /// What was listened to, as codes of each level that was written: with these, the recipe is enough to make
+    /// the same codes without the audio.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prime_codes: BTreeMap<usize, PackedCodes>,
     /// The codes that finer levels were written for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codes: Option<CodesId>,
@@ -174,7 +175,7 @@ pub(super) fn example() -> Recipe {
         pack: PackId { name: "Tiny".into(), sha256: "00".repeat(32), taught: None },
         backend: "cpu-f32".into(),
         prime: Some(Prime::of(&[0.0, 0.5], 44_100)),
-        prime_codes: None,
+        prime_codes: BTreeMap::new(),
         codes: None,
         seed: u64::MAX,
         artist: Label { id: 4, name: "Hearthside".into() },
@@ -201,6 +202,19 @@ mod tests {
         example().write(&path).unwrap();
 
         assert_eq!(Recipe::read(&path).unwrap(), example());
+    }
+
+    #[test]
+    fn a_recipe_may_hold_the_prime_and_one_of_before_does_not() {
+        let prime_codes = BTreeMap::from([(1, PackedCodes::of(&[1, 2, 1023]))]);
+        let shared = Recipe { prime_codes, ..example() };
+
+        let json = serde_json::to_string(&shared).unwrap();
+        let before = serde_json::to_string(&example()).unwrap();
+
+        assert_eq!(serde_json::from_str::<Recipe>(&json).unwrap(), shared);
+        assert!(!before.contains("prime_codes"));
+        assert_eq!(serde_json::from_str::<Recipe>(&before).unwrap(), example());
     }
 
     #[test]

@@ -156,8 +156,8 @@ impl Music {
 
     /// The recipe with the codes of the prime: all that another Encore needs to make the same codes.
     pub fn shared_recipe(&self) -> Recipe {
-        let prime_codes = PackedCodes::of(self.prime_codes());
-        Recipe { prime_codes: Some(prime_codes), ..self.recipe.clone() }
+        let packed = PackedCodes::of(self.prime_codes());
+        Recipe { prime_codes: [(self.level, packed)].into(), ..self.recipe.clone() }
     }
 }
 
@@ -236,7 +236,7 @@ mod tests {
 
         let shared = music.shared_recipe();
 
-        assert_eq!(shared.prime_codes.unwrap().codes(), music.codes[&1][..16]);
+        assert_eq!(shared.prime_codes[&1].codes(), music.codes[&1][..16]);
     }
 
     #[test]

@@ -25,10 +25,10 @@ pub fn request<P: LevelPrior>(
     model: &Model<P>,
     track: &[f32],
 ) -> Result<Request, Failure> {
-    if !LENGTHS_SECONDS.contains(&args.seconds) {
+    if !LENGTHS_SECONDS.contains(&args.seconds()) {
         return Err(Failure::BadInput(format!(
             "--seconds {} cannot be composed: lengths from {} to {} s are possible",
-            args.seconds,
+            args.seconds(),
             LENGTHS_SECONDS.start(),
             LENGTHS_SECONDS.end()
         )));
@@ -42,11 +42,11 @@ pub fn request<P: LevelPrior>(
         )));
     }
     let (artist, genres) = told.labels(&model.pack, model.level())?;
-    let song = seconds_from_frames(prime.len(), model.rate()) + args.seconds;
+    let song = seconds_from_frames(prime.len(), model.rate()) + args.seconds();
     let min_tokens = finer::min_frames(&model.pack, levels)?.div_ceil(model.hop());
     Ok(Request {
         prime,
-        length_seconds: args.seconds,
+        length_seconds: args.seconds(),
         artist,
         genres,
         sampler: sampler(args, model),
@@ -97,7 +97,7 @@ fn prime<P: LevelPrior>(
         Some(asked) if asked > heard_seconds => {
             return Err(Failure::BadInput(format!(
                 "--prime-seconds {asked} is longer than {:?}, which lasts {heard_seconds:.2} s",
-                args.input
+                args.input()
             )));
         }
         Some(asked) => asked,
@@ -108,7 +108,7 @@ fn prime<P: LevelPrior>(
         let n_needed = frames_from_tokens(MIN_PRIME_TOKENS, model.hop());
         return Err(Failure::BadInput(format!(
             "{:?} gives {:.4} s to listen to, but the model needs at least {:.4} s",
-            args.input,
+            args.input(),
             seconds_from_frames(n_wanted, model.rate()),
             seconds_from_frames(n_needed, model.rate())
         )));

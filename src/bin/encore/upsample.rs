@@ -44,6 +44,7 @@ pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
     let mut songs = [Song {
         name: stem.to_string(),
         prime: Vec::new(),
+        prime_codes: Levels::new(),
         seed: args.seed,
         codes: Levels::from([(from, upper)]),
         seams: BTreeMap::new(),
@@ -130,7 +131,7 @@ fn recipe(
         pack: PackId { name: pack.name().into(), sha256: pack.hash(), taught: None },
         backend: place.backend(),
         prime: None,
-        prime_codes: None,
+        prime_codes: BTreeMap::new(),
         codes: Some(CodesId::of(upper)),
         seed: args.seed,
         artist: recipe::artist_label(labels, artist),

@@ -24,6 +24,8 @@ const MAX_BYTES: usize = 256 << 20;
 /// What a small project may inflate to, in bytes; a large one to [`EXPANSION`] times its size more.
 const SMALL_BYTES: usize = 16 << 20;
 const EXPANSION: usize = 16;
+/// Most characters of why a take makes no sense: hostile ones are quoted in it.
+const MAX_WHY: usize = 200;
 
 /// What was read of a project.
 #[derive(Debug, Default)]
@@ -131,7 +133,7 @@ impl Reader {
                 self.takes.insert(take.id, take);
                 return;
             }
-            Err(problem) => problem,
+            Err(problem) => problem.chars().filter(|c| !c.is_control()).take(MAX_WHY).collect(),
         };
         self.loaded.problems.push(format!(
             "a take of this project is not one that this Encore understands ({problem}); it is kept in the \
