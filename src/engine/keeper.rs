@@ -7,13 +7,13 @@ use std::{
 };
 
 use super::{
-    Shared,
+    EngineError, Shared,
     batch::Batch,
     line::{Asked, Source},
     queue::{Job, Ticket, Work},
     seat::Seat,
 };
-use crate::link::{ModelStatus, Phase, Severity};
+use crate::link::{Lane, ModelStatus, Phase, Severity};
 
 /// Between two rounds while audio flows, and while none does.
 const BUSY_ROUND: Duration = Duration::from_millis(5);
@@ -74,7 +74,10 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
             && place.armed.is_none()
             && place.heard.frames.is_empty() =>
         {
-            Some(super::EngineError::NothingHeard.to_string())
+            Some(match place.run.2 {
+                Lane::Input => EngineError::NothingHeard.to_string(),
+                Lane::Sidechain => EngineError::SidechainSilent.to_string(),
+            })
         }
         _ => None,
     };

@@ -47,13 +47,14 @@ use std::{
 use parking_lot::Mutex;
 
 pub use error::EngineError;
+pub use heard::Stored;
 use line::Asked;
 use pace::Pace;
 use queue::{Queue, Work};
 use seat::{Changed, From, Seat};
 
 use crate::{
-    link::{Command, EngineEnds, ModelStatus, Phase, Settings, Severity, Status},
+    link::{Command, EngineEnds, Lane, ModelStatus, Phase, Settings, Severity, Status},
     takes::{Edit, Recipe, TakeId, Tree},
 };
 
@@ -164,8 +165,8 @@ impl Instance {
         Self { engine: Arc::clone(engine), seat }
     }
 
-    /// Connects to the audio side, which has just been prepared. What was heard at another rate is
-    /// forgotten, what is being composed for it ends with a notice, and takes are decoded again.
+    /// Connects to the audio side, which has just been prepared. What was heard at another rate is kept; what
+    /// is being composed for it ends with a notice, and takes are decoded again.
     pub fn attach(&self, ends: EngineEnds) {
         self.seat.attach(ends);
         self.engine.shared.queue.recall();
@@ -206,6 +207,22 @@ impl Instance {
         }
     }
 
+    /// Every stretch of what was heard that is remembered, oldest first.
+    pub fn stored(&self) -> Vec<Stored> {
+        self.seat.stored()
+    }
+
+    /// A stretch as the host sent it, bit by bit; none where it is forgotten by now.
+    pub fn read(&self, lane: Lane, stored: &Stored) -> Option<Vec<[f32; 2]>> {
+        self.seat.read(lane, stored)
+    }
+
+    /// Up to `n_frames` of the song before song position `end`, as they were heard last; what was heard at
+    /// another rate is brought to this one.
+    pub fn heard_before(&self, lane: Lane, end: i64, n_frames: usize) -> Vec<[f32; 2]> {
+        self.seat.heard_before(lane, end, n_frames)
+    }
+
     /// Calls `use_it` with the takes as they are now, those that are being composed left out.
     pub fn with_takes<R>(&self, use_them: impl FnOnce(&Tree) -> R) -> R {
         self.seat.look_at_shelf(|shelf| use_them(shelf.tree()))
@@ -225,11 +242,12 @@ impl Instance {
     }
 
     fn ask(&self, settings: Settings, from: From) {
-        match self.seat.ask(settings, from) {
-            Ok(asked) => asked
-                .into_iter()
-                .for_each(|asked| keeper::obey(&self.engine.shared, &self.seat, asked)),
-            Err(problem) => self.refuse(&problem),
+        let (asked, refusal) = self.seat.ask(settings, from);
+        for asked in asked {
+            keeper::obey(&self.engine.shared, &self.seat, asked);
+        }
+        if let Some(problem) = refusal {
+            self.refuse(&problem);
         }
     }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::{
     EngineError,
     ear::{Ear, Run},
-    heard::Heard,
+    heard::{Memory, Stored},
     line::{Asked, Hearing, Line, Place, Source, Watched},
     pace::Pace,
     queue::Ticket,
@@ -16,7 +16,7 @@ use super::{
     tokens::Stretch,
 };
 use crate::{
-    link::{EngineEnds, ModelStatus, Notice, Phase, Request, Settings, Severity, Status},
+    link::{EngineEnds, Lane, ModelStatus, Notice, Phase, Request, Settings, Severity, Status},
     takes::{Recipe, Take, Tree},
     units::{frames_from_seconds, seconds_from_frames},
 };
@@ -65,17 +65,26 @@ impl Seat {
         }
     }
 
-    /// Takes over a new link; the old one and what was heard through it are dropped. Takes stay, and sound once
-    /// they are decoded for it.
+    /// Takes over a new link; the old one is dropped. What was heard through it is kept, and takes sound once
+    /// they are decoded for the new one.
     pub fn attach(&self, ends: EngineEnds) {
         let EngineEnds { capture, arrangements, signals, .. } = ends;
         let rate = signals.rate();
         let mut line = self.line.lock();
         let epoch = line.as_ref().map_or(1, |old| old.epoch + 1);
-        let heard = Heard::new(signals.rate());
-        *line = Some(Line { epoch, signals, capture, arrangements, heard, n_drawn: 0 });
+        let heard = match line.take() {
+            Some(mut old) => {
+                old.drain(0.0, f64::INFINITY, &mut Vec::new()); // nobody waits for what was asked there
+                old.heard.change_rate(rate, old.signals.lost_frames());
+                old.heard
+            }
+            None => Memory::new(rate),
+        };
+        let (n_drawn, n_read, has_side) = (u64::MAX, 0, false); // the picture is drawn anew
+        *line =
+            Some(Line { epoch, signals, capture, arrangements, heard, n_drawn, n_read, has_side });
         drop(line);
-        self.publish(|status| status.captured = Arc::default());
+        self.draw_heard();
         self.arrange(|shelf| shelf.attach(rate));
         self.promise_recall();
     }
@@ -217,11 +226,9 @@ impl Seat {
         (asked, is_flowing)
     }
 
-    /// A request of the editor. What automation asked for before comes first.
-    ///
-    /// # Errors
-    /// When there is nothing there to continue.
-    pub fn ask(&self, settings: Settings, from: From) -> Result<Vec<Asked>, EngineError> {
+    /// A request of the editor, and why it cannot be obeyed if there is nothing to continue. What automation
+    /// asked for before comes first.
+    pub fn ask(&self, settings: Settings, from: From) -> (Vec<Asked>, Option<EngineError>) {
         let mut asked = Vec::new();
         let (lead, listens) = (self.pace.lead_seconds(), self.listens_seconds());
         let mut guard = self.line.lock();
@@ -236,6 +243,7 @@ impl Seat {
                 on_arrival: signals.free_clock(),
                 offline: false,
                 bars: signals.bars(),
+                listen_to: signals.listen_to(),
             };
             let place = match from {
                 From::Playhead => line.place(request, lead, listens),
@@ -246,7 +254,7 @@ impl Seat {
                     line.signals.settle(request.id);
                     let before = song_frame.max(0) as usize;
                     let at_seconds = seconds_from_frames(before, line.signals.rate());
-                    return Err(EngineError::NotHeard { at_seconds });
+                    return (asked, Some(EngineError::NotHeard { at_seconds }));
                 }
                 From::Take { take, at_seconds } => {
                     let (length, rate) = (take.music.length_seconds, line.signals.rate());
@@ -263,7 +271,7 @@ impl Seat {
             };
             asked.push(Asked::Continue(Box::new(place)));
         }
-        Ok(asked)
+        (asked, None)
     }
 
     /// Looks whether the host's tempo or wishes are others than before, and shows what that changes.
@@ -294,10 +302,27 @@ impl Seat {
         Some(end - line.heard.n_before(end, usize::MAX) as i64)
     }
 
+    /// Every stretch that is remembered, oldest first.
+    pub fn stored(&self) -> Vec<Stored> {
+        self.line.lock().as_ref().map_or(Vec::new(), |line| line.heard.stored())
+    }
+
+    /// A stretch as the host sent it, if it is still remembered.
+    pub fn read(&self, lane: Lane, stored: &Stored) -> Option<Vec<[f32; 2]>> {
+        self.line.lock().as_ref()?.heard.read(lane, stored)
+    }
+
+    /// Up to `n_frames` of the song before song position `end`, as they were heard last, in stereo.
+    pub fn heard_before(&self, lane: Lane, end: i64, n_frames: usize) -> Vec<[f32; 2]> {
+        let guard = self.line.lock();
+        let heard = guard.as_ref().map(|line| line.heard.before(lane, end, n_frames));
+        heard.and_then(Result::ok).unwrap_or_default()
+    }
+
     /// The frames `wanted` of the song as far as they are remembered, if `run` is still going on.
     pub fn heard(&self, run: Run, wanted: Range<i64>) -> Option<Stretch> {
         let guard = self.line.lock();
-        guard.as_ref().filter(|line| line.is_in(run)).map(|line| line.stretch(wanted))
+        guard.as_ref().filter(|line| line.is_in(run)).map(|line| line.stretch(run.2, wanted))
     }
 
     /// Seconds since the song passed `frame`, if it rolls; negative before.
@@ -319,12 +344,19 @@ impl Seat {
     pub fn draw_heard(&self) {
         let mut guard = self.line.lock();
         let Some(line) = &mut *guard else { return };
-        if line.heard.n_heard() == line.n_drawn {
+        let capture = line.heard.status(line.signals.lost_frames());
+        let is_new = line.heard.n_heard() != line.n_drawn;
+        if !is_new && self.status().capture == capture {
             return;
         }
+        let overview = is_new.then(|| Arc::new(line.heard.overview()));
         line.n_drawn = line.heard.n_heard();
-        let overview = Arc::new(line.heard.overview());
         drop(guard);
-        self.publish(|status| status.captured = overview);
+        self.publish(|status| {
+            status.capture = capture;
+            if let Some(overview) = overview {
+                status.captured = overview;
+            }
+        });
     }
 }

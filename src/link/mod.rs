@@ -20,20 +20,23 @@ use std::sync::Arc;
 pub use arrangement::{
     Anchor, Arrangement, ArrangementReader, ArrangementWriter, MAX_REGIONS, Region,
 };
-pub use capture::{CaptureReader, CaptureWriter, Mark, Request};
+pub use capture::{CaptureReader, CaptureWriter, Lane, Mark, Motion, Request, Told};
 pub use command::{Command, Settings};
 pub use playback::{Chunk, PlaybackReader, PlaybackWriter};
 pub use signals::Signals;
 pub use sound::{CHUNK_FRAMES, Sound};
 pub use status::{
-    Armed, Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity, Stage, StageTimes,
-    Status, TakeStatus, Waveform,
+    Armed, CaptureStatus, Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity,
+    Stage, StageTimes, Status, TakeStatus, Waveform,
 };
 pub use take_over::{Bars, TakeOver, Target};
 pub use transport::Transport;
 
 /// Seconds of audio that wait between the audio thread and the engine before frames are lost.
 const CAPTURE_RING_SECONDS: f64 = 4.0;
+
+/// Seconds of what was heard that are remembered unless the user says otherwise.
+pub const DEFAULT_MEMORY_SECONDS: f64 = 120.0;
 
 /// Longest take the playback side has room for, in seconds.
 pub const MAX_TAKE_SECONDS: f64 = 300.0;

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{Bars, song_bars::SongBars};
+use super::{Bars, DEFAULT_MEMORY_SECONDS, Lane, song_bars::SongBars};
 
 /// Shared numbers of one instance. Every method is realtime-safe.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Signals {
     input_peaks: [AtomicU32; 2],
     output_peaks: [AtomicU32; 2],
     lost_frames: AtomicU64,
+    memory_seconds_bits: AtomicU64,
+    listens_to_sidechain: AtomicBool,
     asked: AtomicU64,
     settled: AtomicU64,
     promise_id: AtomicU64,
@@ -41,6 +43,8 @@ impl Signals {
             input_peaks: Default::default(),
             output_peaks: Default::default(),
             lost_frames: 0.into(),
+            memory_seconds_bits: DEFAULT_MEMORY_SECONDS.to_bits().into(),
+            listens_to_sidechain: false.into(),
             asked: 0.into(),
             settled: 0.into(),
             promise_id: 0.into(),
@@ -126,6 +130,22 @@ impl Signals {
     /// Frames lost since the link was opened.
     pub fn lost_frames(&self) -> u64 {
         self.lost_frames.load(Relaxed)
+    }
+
+    /// Audio thread: how many seconds are to be remembered, and what a continuation is primed with.
+    pub fn set_memory(&self, seconds: f64, listen_to: Lane) {
+        self.memory_seconds_bits.store(seconds.to_bits(), Relaxed);
+        self.listens_to_sidechain.store(listen_to == Lane::Sidechain, Relaxed);
+    }
+
+    /// How many seconds are to be remembered.
+    pub fn memory_seconds(&self) -> f64 {
+        f64::from_bits(self.memory_seconds_bits.load(Relaxed))
+    }
+
+    /// What a continuation is primed with.
+    pub fn listen_to(&self) -> Lane {
+        if self.listens_to_sidechain.load(Relaxed) { Lane::Sidechain } else { Lane::Input }
     }
 
     /// Either side: numbers a new request for a continuation. Ids begin at 1 and grow.

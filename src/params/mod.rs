@@ -9,7 +9,7 @@ mod text;
 pub use state::{StateError, load_state, save_state};
 pub use text::{parse, text};
 
-use crate::link::TakeOver;
+use crate::link::{DEFAULT_MEMORY_SECONDS, Lane, TakeOver};
 
 /// Index into [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +32,8 @@ pub enum ParamId {
     Takes,
     MatchLoudness,
     SongSeconds,
+    MemorySeconds,
+    ListenTo,
 }
 
 /// How a value reads and moves.
@@ -71,7 +73,7 @@ pub struct Param {
 }
 
 /// Number of parameters.
-pub const N_PARAMS: usize = 17;
+pub const N_PARAMS: usize = 19;
 
 /// Values of all parameters, in the table's order.
 pub type Values = [f64; N_PARAMS];
@@ -99,6 +101,11 @@ pub fn take_over(value: f64) -> TakeOver {
     TAKE_OVERS.get(value).map_or(TakeOver::default(), |(_, take_over)| *take_over)
 }
 
+/// What is continued, by the value of [`ParamId::ListenTo`].
+pub fn listen_to(value: f64) -> Lane {
+    if value > 0.5 { Lane::Sidechain } else { Lane::Input }
+}
+
 /// Every parameter, in [`ParamId`]'s order.
 #[rustfmt::skip]
 pub static TABLE: [Param; N_PARAMS] = [
@@ -119,6 +126,8 @@ pub static TABLE: [Param; N_PARAMS] = [
     param(16, "Takes", (1.0, 8.0, 1.0), Kind::Whole, "How many continuations are composed at once, with seeds that follow one another. The first one sounds."),
     param(17, "Match loudness", (0.0, 1.0, 0.0), Kind::OnOff, "On: a take that is complete sounds as loud as the end of what it continues."),
     param(18, "Song length", (0.0, 600.0, 0.0), Kind::Seconds, "How long the model believes the song to be, which tells it when to build up and when to end. 0 leaves that to the model."),
+    param(19, "Memory", (30.0, 1800.0, DEFAULT_MEMORY_SECONDS), Kind::Seconds, "How much of what passes is remembered, to be continued later."),
+    param(20, "Listen to", (0.0, 1.0, 0.0), Kind::Choice(&["input", "sidechain"]), "What is continued: the input, or what comes in on the sidechain."),
 ];
 
 /// The values a fresh instance starts with.
@@ -146,6 +155,8 @@ impl ParamId {
         ParamId::Takes,
         ParamId::MatchLoudness,
         ParamId::SongSeconds,
+        ParamId::MemorySeconds,
+        ParamId::ListenTo,
     ];
 
     /// The parameter that hosts know by this number.
@@ -190,6 +201,11 @@ impl Param {
             Kind::Seconds | Kind::Number | Kind::Percent | Kind::Decibels => 0,
             _ => (self.max - self.min) as u32,
         }
+    }
+
+    /// Whether hosts may move it by themselves. Less memory forgets what was heard, so only the user sets it.
+    pub fn is_automatable(&self) -> bool {
+        self.host_id != TABLE[ParamId::MemorySeconds.index()].host_id
     }
 
     /// Whether it is an act and not a setting: never saved, always back at 0.

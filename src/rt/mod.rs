@@ -13,7 +13,9 @@ mod wait;
 
 use std::sync::Arc;
 
-use crate::link::{AudioEnds, Bars, Request, Settings, Signals, Transport};
+use crate::link::{
+    AudioEnds, Bars, DEFAULT_MEMORY_SECONDS, Lane, Request, Settings, Signals, Transport,
+};
 use capture::Capture;
 use clock::Clock;
 use mix::{Mixer, peak};
@@ -32,6 +34,10 @@ pub struct Controls {
     pub bypass: bool,
     /// The host renders faster or slower than real time and would rather wait than miss a take.
     pub offline: bool,
+    /// What a continuation is primed with.
+    pub listen_to: Lane,
+    /// How much of what passes is remembered, in seconds.
+    pub memory_seconds: f64,
 }
 
 impl Default for Controls {
@@ -42,6 +48,8 @@ impl Default for Controls {
             follow_transport: true,
             bypass: false,
             offline: false,
+            listen_to: Lane::Input,
+            memory_seconds: DEFAULT_MEMORY_SECONDS,
         }
     }
 }
@@ -64,7 +72,7 @@ impl AudioSide {
         let rate = ends.signals.rate();
         Self {
             clock: Clock::new(rate),
-            capture: Capture::new(ends.capture),
+            capture: Capture::new(ends.capture, rate),
             playback: Playback::new(ends.playback, rate),
             mixer: Mixer::new(rate),
             patience: Patience::default(),
@@ -101,6 +109,18 @@ impl AudioSide {
         transport: &Transport,
         controls: &Controls,
     ) {
+        self.process_beside(left, right, None, transport, controls);
+    }
+
+    /// The same while something comes in on the sidechain, as many frames of it; that is only heard.
+    pub fn process_beside(
+        &mut self,
+        left: &mut [f32],
+        right: &mut [f32],
+        side: Option<[&[f32]; 2]>,
+        transport: &Transport,
+        controls: &Controls,
+    ) {
         let n_frames = left.len().min(right.len());
         let place = self.clock.place(transport, controls.follow_transport);
         let bars = if place.free {
@@ -109,6 +129,7 @@ impl AudioSide {
             Bars::of(transport, place.frame, self.signals.rate())
         };
         self.signals.set_bars(bars);
+        self.signals.set_memory(controls.memory_seconds, controls.listen_to);
         if let Some(settings) = self.asked.take() {
             let id = self.signals.ask();
             let asked = Request {
@@ -119,6 +140,7 @@ impl AudioSide {
                 on_arrival: place.free && !controls.offline,
                 offline: controls.offline,
                 bars,
+                listen_to: controls.listen_to,
             };
             if !self.capture.ask_continue(asked) {
                 self.signals.settle(id);
@@ -133,7 +155,7 @@ impl AudioSide {
             self.patience.wait_for_room(&self.capture, n_frames);
         }
         let input_peaks = [peak(left), peak(right)];
-        self.capture.hear(left, right, place);
+        self.capture.hear([left, right], side, place, transport);
         self.playback.receive(place.frame, self.signals.lowest_take());
         if waits {
             self.patience.wait_for_take(&mut self.playback, &self.signals, place.frame, n_frames);
