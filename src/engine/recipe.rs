@@ -35,6 +35,7 @@ pub fn recipe<P: LevelPrior>(model: &Model<P>, request: &Request) -> Recipe {
         finer: None,
         length_seconds: request.length_seconds,
         total_seconds: request.total_seconds.unwrap_or(recommended),
+        offset_seconds: request.offset_seconds,
     }
 }
 
@@ -72,6 +73,7 @@ pub mod tests {
             finer: None,
             length_seconds: 2.0,
             total_seconds: 40.0,
+            offset_seconds: 0.0,
         }
     }
 }

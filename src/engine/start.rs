@@ -69,7 +69,7 @@ impl Start {
         let is_awaited = was_armed || 0 < place.n_unplayed;
         let seam = seam(place, begins_at, is_awaited || place.on_arrival);
         Ok(Self {
-            request: request(job, ahead_seconds(&seam)),
+            request: request(job, ahead_seconds(&seam), grid.start_of(tokens.start)),
             seam,
             prime: Prime::Heard(tokens),
             on_arrival: place.on_arrival,
@@ -97,12 +97,14 @@ impl Start {
         let begins_at = placing.begins_at + n_new as f64 * token_frames;
         let n_frames = frames_from_seconds(place.settings.prime_seconds, model.rate());
         let n_tokens = tokens_from_frames(n_frames, model.hop()).min(model.max_prime_tokens());
+        let prime = &codes[end.saturating_sub(n_tokens)..end];
+        let prime_start = begins_at - prime.len() as f64 * token_frames;
         let mut seam = seam(place, begins_at, true);
         seam.parent = Some(Branch { take: take.id, at_seconds });
         Ok(Self {
-            request: request(job, ahead_seconds(&seam)),
+            request: request(job, ahead_seconds(&seam), prime_start),
             seam,
-            prime: Prime::Codes(codes[end.saturating_sub(n_tokens)..end].to_vec()),
+            prime: Prime::Codes(prime.to_vec()),
             on_arrival: false,
             is_awaited: false,
             is_single: false,
@@ -147,7 +149,8 @@ impl Start {
                 },
                 seeds: vec![recipe.seed],
                 total_seconds: Some(recipe.total_seconds),
-                ..request(job, 0.0)
+                offset_seconds: recipe.offset_seconds,
+                ..request(job, 0.0, 0.0)
             },
             seam,
             prime: Prime::Codes(prime.codes()),

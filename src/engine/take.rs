@@ -59,9 +59,12 @@ pub fn prime(model: &Model, job: &Job, heard_from: i64, end: i64) -> Range<i64> 
     (end - n_tokens as i64).max(heard_from).min(end)..end
 }
 
-/// What is to be composed, `ahead_seconds` of it before the take is played.
-pub fn request(job: &Job, ahead_seconds: f64) -> Request {
+/// What is to be composed, `ahead_seconds` of it before the take is played, after a prime that begins at song
+/// frame `prime_start`. Where the song's length is known, the model is told the place in it.
+pub fn request(job: &Job, ahead_seconds: f64, prime_start: f64) -> Request {
     let settings = &job.place.settings;
+    let is_known = 0.0 < settings.song_seconds;
+    let has_place = is_known && !job.place.on_arrival;
     Request {
         prime: Vec::new(), // its codes are given
         length_seconds: settings.length_seconds + ahead_seconds.max(0.0),
@@ -73,7 +76,11 @@ pub fn request(job: &Job, ahead_seconds: f64) -> Request {
             top_p: (settings.top_p < 1.0).then_some(settings.top_p),
         },
         seeds: vec![settings.seed],
-        total_seconds: (0.0 < settings.song_seconds).then_some(settings.song_seconds),
+        total_seconds: is_known.then_some(settings.song_seconds),
+        offset_seconds: match has_place {
+            true => (prime_start / job.place.signals.rate()).clamp(0.0, settings.song_seconds),
+            false => 0.0,
+        },
         lyrics: Vec::new(),
         min_tokens: 0,
     }

@@ -50,6 +50,13 @@ pub struct Recipe {
     pub length_seconds: f64,
     /// Length of the whole song, before it is brought within what the pack takes.
     pub total_seconds: f64,
+    /// Where in the whole song the prime begins, as far as the model was told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset_seconds: f64,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// Which pack; the hash decides, the name is for people.
@@ -187,6 +194,7 @@ pub(super) fn example() -> Recipe {
         finer: None,
         length_seconds: 8.0,
         total_seconds: 40.0,
+        offset_seconds: 0.0,
     }
 }
 

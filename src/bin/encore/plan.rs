@@ -52,6 +52,7 @@ pub fn request<P: LevelPrior>(
         sampler: sampler(args, model),
         seeds: vec![args.seed],
         total_seconds: Some(told.total_seconds(&model.pack, song)?),
+        offset_seconds: 0.0,
         lyrics: lyrics.map(Cleaned::tokens).unwrap_or_default(),
         min_tokens,
     })
