@@ -83,7 +83,7 @@ impl Shelf {
             for take in takes {
                 self.shown.entry(take.id).or_default();
             }
-            self.growing = takes.to_vec();
+            self.growing.extend_from_slice(takes);
         }
     }
 
@@ -126,11 +126,11 @@ impl Shelf {
     ///
     /// # Errors
     /// When the tree refuses them, which it does not unless they make no sense.
-    pub fn end(&mut self, age: u64, made: Vec<Take>) -> Result<(), EditError> {
+    pub fn end(&mut self, age: u64, planned: &[Take], made: Vec<Take>) -> Result<(), EditError> {
         if age != self.age {
             return Ok(()); // they belonged to what was here before another state was loaded
         }
-        self.growing.clear();
+        self.growing.retain(|take| planned.iter().all(|ended| ended.id != take.id));
         let result = if made.is_empty() { Ok(()) } else { self.apply(Edit::Add(made)) };
         self.forget_strangers();
         result
@@ -279,7 +279,8 @@ impl Shelf {
     pub fn show(&self, status: &mut Status) {
         let all = self.tree.takes().chain(&self.growing);
         let takes: Vec<TakeStatus> = all.map(|take| self.status_of(take)).collect();
-        let newest = self.growing.first().or_else(|| self.tree.sounding().last());
+        let growing = self.growing.iter().rfind(|take| take.sounds);
+        let newest = growing.or_else(|| self.tree.sounding().last());
         let newest = newest.or_else(|| self.tree.takes().last()).map(|take| take.id);
         status.take = takes.iter().find(|take| Some(take.number) == newest).cloned();
         status.takes = takes.into();

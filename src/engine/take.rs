@@ -95,6 +95,7 @@ fn first(
     ahead: Option<Box<Ahead>>,
 ) -> Result<(), EngineError> {
     let begun = Instant::now();
+    job.seat.publish(|status| status.notice = None);
     let start = Start::of(model, job, was_armed)?;
     let ids = job.seat.with_shelf(|shelf| {
         job.batch.age = shelf.age();
@@ -242,6 +243,5 @@ fn announce(job: &Job, seam: &Seam) {
             seconds_total: seam.length_seconds,
             ..Progress::default()
         });
-        status.notice = None;
     });
 }

@@ -119,7 +119,7 @@ fn load(shared: &Shared) -> Option<Model> {
 /// Tells the user how it ended, and whoever waits that it has.
 fn finish(job: &mut Job, done: Result<(), EngineError>) {
     let (age, made) = (job.batch.age, std::mem::take(&mut job.batch.made));
-    let ended = job.seat.arrange(|shelf| shelf.end(age, made));
+    let ended = job.seat.arrange(|shelf| shelf.end(age, &job.batch.planned, made));
     job.place.signals.settle(job.place.id);
     let mut newest = job.seat.ticket.lock();
     let is_newest = newest.as_ref().is_some_and(|ticket| Arc::ptr_eq(ticket, &job.ticket));
