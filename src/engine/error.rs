@@ -18,6 +18,10 @@ pub enum EngineError {
     #[error("nothing has been heard yet; play the track, then press Continue")]
     NothingHeard,
     #[error(
+        "nothing came in on the sidechain before this place; send a track to it, or let Encore listen to its input"
+    )]
+    SidechainSilent,
+    #[error(
         "only {heard_seconds:.2} s were heard before this place; the model needs at least {needed_seconds:.2} s"
     )]
     TooLittleHeard { heard_seconds: f64, needed_seconds: f64 },

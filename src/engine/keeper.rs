@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
-    Shared,
+    EngineError, Shared,
     line::Asked,
     queue::{Job, Ticket, Work},
     seat::Seat,
 };
-use crate::link::{ModelStatus, Phase, Severity};
+use crate::link::{Lane, ModelStatus, Phase, Severity};
 
 /// Between two rounds while audio flows, and while none does.
 const BUSY_ROUND: Duration = Duration::from_millis(5);
@@ -66,9 +66,10 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
     };
     let refusal = match &seat.status().model {
         ModelStatus::Unavailable { reason } => Some(reason.clone()),
-        _ if place.armed.is_none() && place.heard.frames.is_empty() => {
-            Some(super::EngineError::NothingHeard.to_string())
-        }
+        _ if place.armed.is_none() && place.heard.frames.is_empty() => Some(match place.run.2 {
+            Lane::Input => EngineError::NothingHeard.to_string(),
+            Lane::Sidechain => EngineError::SidechainSilent.to_string(),
+        }),
         _ => None,
     };
     if let Some(text) = refusal {

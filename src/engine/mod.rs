@@ -40,12 +40,13 @@ use std::{
 use parking_lot::Mutex;
 
 pub use error::EngineError;
+pub use heard::Stored;
 use line::Asked;
 use pace::Pace;
 use queue::{Queue, Work};
 use seat::{Changed, Seat};
 
-use crate::link::{Command, EngineEnds, ModelStatus, Phase, Severity, Status};
+use crate::link::{Command, EngineEnds, Lane, ModelStatus, Phase, Severity, Status};
 
 /// The engine of this process, while some instance holds it.
 static ENGINE: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
@@ -154,8 +155,8 @@ impl Instance {
         Self { engine: Arc::clone(engine), seat }
     }
 
-    /// Connects to the audio side, which has just been prepared. What was heard at another rate is
-    /// forgotten, and what is being composed for it ends with a notice.
+    /// Connects to the audio side, which has just been prepared. What was heard at another rate is kept; what
+    /// is being composed for it ends with a notice.
     pub fn attach(&self, ends: EngineEnds) {
         self.seat.attach(ends);
     }
@@ -176,6 +177,22 @@ impl Instance {
             }
             Command::DismissNotice => self.seat.publish(|status| status.notice = None),
         }
+    }
+
+    /// Every stretch of what was heard that is remembered, oldest first.
+    pub fn stored(&self) -> Vec<Stored> {
+        self.seat.stored()
+    }
+
+    /// A stretch as the host sent it, bit by bit; none where it is forgotten by now.
+    pub fn read(&self, lane: Lane, stored: &Stored) -> Option<Vec<[f32; 2]>> {
+        self.seat.read(lane, stored)
+    }
+
+    /// Up to `n_frames` of the song before song position `end`, as they were heard last; what was heard at
+    /// another rate is brought to this one.
+    pub fn heard_before(&self, lane: Lane, end: i64, n_frames: usize) -> Vec<[f32; 2]> {
+        self.seat.heard_before(lane, end, n_frames)
     }
 
     /// How things are; a snapshot.
