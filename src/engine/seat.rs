@@ -24,6 +24,11 @@ use crate::{
 /// Told whenever the status is new.
 pub type Changed = Box<dyn Fn() + Send + Sync>;
 
+/// What is said of renders that nobody announced, and of those that were too long without a take.
+const WAITS: &str = "the host renders faster than real time, so the render waits for the take that is being \
+                     composed, as long as something of it comes every 60 s";
+const GAVE_UP: &str = "an offline render waited 60 s for a take and went on without it";
+
 /// What a request of the editor continues.
 pub enum From {
     Playhead,
@@ -68,7 +73,7 @@ impl Seat {
     /// Takes over a new link; the old one is dropped. What was heard through it is kept, and takes sound once
     /// they are decoded for the new one.
     pub fn attach(&self, ends: EngineEnds) {
-        let EngineEnds { capture, arrangements, signals, .. } = ends;
+        let EngineEnds { capture, arrangements, signals } = ends;
         let rate = signals.rate();
         let mut line = self.line.lock();
         let epoch = line.as_ref().map_or(1, |old| old.epoch + 1);
@@ -216,13 +221,13 @@ impl Seat {
         let n_before = line.heard.n_heard();
         line.arrangements.tend();
         line.drain(lead, listens, &mut asked);
-        if line.signals.take_gave_up() {
-            let text = "an offline render waited 60 s for a take and went on without it".into();
-            drop(guard);
-            self.say(Severity::Error, text);
-            return (asked, true);
+        let waits = line.signals.take_waits().then_some((Severity::Note, WAITS));
+        let gave_up = line.signals.take_gave_up().then_some((Severity::Error, GAVE_UP));
+        let is_flowing = line.heard.n_heard() != n_before || gave_up.is_some();
+        drop(guard);
+        if let Some((severity, text)) = gave_up.or(waits) {
+            self.say(severity, text.into());
         }
-        let is_flowing = line.heard.n_heard() != n_before;
         (asked, is_flowing)
     }
 

@@ -28,7 +28,7 @@ pub struct Signals {
     promise_start: AtomicI64,
     promise_end: AtomicI64,
     gave_up: AtomicBool,
-    retire_below: AtomicU64,
+    waits: AtomicBool,
     bars: SongBars,
     matches_loudness: AtomicBool,
 }
@@ -51,7 +51,7 @@ impl Signals {
             promise_start: 0.into(),
             promise_end: 0.into(),
             gave_up: false.into(),
-            retire_below: 0.into(),
+            waits: false.into(),
             bars: SongBars::default(),
             matches_loudness: false.into(),
         }
@@ -171,7 +171,7 @@ impl Signals {
         is_newest.then(|| self.promise_start.load(Relaxed)..self.promise_end.load(Relaxed))
     }
 
-    /// Engine: every request up to `id` is done, stopped or failed, and its audio is in the ring.
+    /// Engine: every request up to `id` is done, stopped or failed, and what sounds of it was sent.
     pub fn settle(&self, id: u64) {
         self.settled.fetch_max(id, Release);
     }
@@ -191,13 +191,13 @@ impl Signals {
         self.gave_up.swap(false, Relaxed)
     }
 
-    /// Engine: takes with a lower number are to be faded out and handed back.
-    pub fn retire_below(&self, take: u64) {
-        self.retire_below.fetch_max(take, Release);
+    /// Audio thread: a render that nobody announced waits for promised audio.
+    pub fn begin_waiting(&self) {
+        self.waits.store(true, Relaxed);
     }
 
-    /// Audio thread: the lowest take number that may sound.
-    pub fn lowest_take(&self) -> u64 {
-        self.retire_below.load(Acquire)
+    /// Engine: whether such a render began to wait since the last call.
+    pub fn take_waits(&self) -> bool {
+        self.waits.swap(false, Relaxed)
     }
 }

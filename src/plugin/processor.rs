@@ -163,7 +163,7 @@ impl Processor {
             self.apply_until(offset + done);
             let next = self.events.next_at().map_or(n, |at| at as usize - offset);
             let end = next.min(n);
-            let controls = self.controls();
+            let controls = self.controls(transport);
             if let Some(signals) = &self.signals {
                 let matches = self.core.values.get(ParamId::MatchLoudness) > 0.5;
                 signals.set_matches_loudness(matches);
@@ -223,14 +223,16 @@ impl Processor {
         }
     }
 
-    fn controls(&self) -> Controls {
+    fn controls(&self, transport: &Transport) -> Controls {
         let values = &self.core.values;
+        let mutes_recording = values.get(ParamId::MuteWhileRecording) > 0.5;
         Controls {
             dry_wet: values.get(ParamId::DryWet) as f32,
             output_gain: gain_from_db(values.get(ParamId::OutputGain)) as f32,
             follow_transport: values.get(ParamId::FollowTransport) > 0.5,
             bypass: values.get(ParamId::Bypass) > 0.5,
             offline: self.core.offline.load(Relaxed),
+            mute_takes: mutes_recording && transport.recording,
             listen_to: listen_to(values.get(ParamId::ListenTo)),
             memory_seconds: values.get(ParamId::MemorySeconds),
         }
