@@ -121,6 +121,12 @@ pub fn grow(sound: &Sound, n_chunks: usize) {
     }
 }
 
+/// One chunk more of a sound that is to have so many frames.
+pub fn grow_to(sound: &Sound, n_frames: usize) {
+    let first = sound.n_frames();
+    sound.push(frames(first..(first + CHUNK_FRAMES).min(n_frames)));
+}
+
 pub fn region(take: u64, start: i64, sound: Arc<Sound>) -> Region {
     Region {
         take,
