@@ -9,9 +9,10 @@ use std::{
 use super::{ear::Run, heard::Memory, tokens::Stretch};
 use crate::{
     link::{
-        ArrangementWriter, Bars, CaptureReader, Lane, Mark, Region, Request, Settings, Signals,
-        TakeOver, Target,
+        ArrangementWriter, Bars, CaptureReader, Lane, Mark, Request, Settings, Signals, TakeOver,
+        Target,
     },
+    takes::{Recipe, Take},
     units::frames_from_seconds,
 };
 
@@ -30,8 +31,6 @@ pub struct Line {
     pub signals: Arc<Signals>,
     pub capture: CaptureReader,
     pub arrangements: ArrangementWriter,
-    /// The takes that sound, the newest last.
-    pub sounding: Vec<Region>,
     pub heard: Memory,
     /// Frames that were heard when the picture was drawn last.
     pub n_drawn: u64,
@@ -58,10 +57,21 @@ pub struct Place {
     /// Song frames that are composed before it and not played.
     pub n_unplayed: i64,
     pub on_arrival: bool,
+    pub source: Source,
     /// What was heard up to where composing begins, with what its codes depend on.
     pub heard: Stretch,
     /// While it waits for the take-over.
     pub armed: Option<Waiting>,
+}
+
+/// What a request continues.
+pub enum Source {
+    /// The song, as it was heard.
+    Heard,
+    /// A take from a place of it on, in seconds from its seam.
+    Take { take: Box<Take>, at_seconds: f64 },
+    /// The codes of a recipe.
+    Recipe(Box<Recipe>),
 }
 
 /// In place of a run: the prime is something else than the song as it is heard now.
@@ -143,26 +153,14 @@ impl Line {
 
     /// Where a continuation begins, and with what prime.
     pub fn place(&self, asked: Request, lead: f64, listens: f64) -> Place {
-        let Request { id, settings, song_frame, on_arrival, listen_to, .. } = asked;
-        let reaches = self.heard.reaches(song_frame);
-        let end = self.heard.end_frame().unwrap_or(song_frame);
-        let now = if reaches { song_frame } else { end };
+        let Request { settings, song_frame, on_arrival, listen_to, .. } = asked;
+        let now = self.now(song_frame);
         let lead = if asked.offline { 0.0 } else { lead };
         let lead = frames_from_seconds(lead, self.signals.rate()) as i64;
         let listens_seconds = settings.prime_seconds.clamp(0.0, listens) + CONTEXT_SECONDS;
         let moved = (Instant::now(), self.heard.song().n_heard());
         let wait = |target| Waiting { target, lead, listens_seconds, moved };
-        let mut place = Place {
-            settings,
-            id,
-            signals: Arc::clone(&self.signals),
-            run: self.run(listen_to),
-            seam_frame: now,
-            n_unplayed: 0,
-            on_arrival,
-            heard: Stretch::default(),
-            armed: None,
-        };
+        let mut place = Place { on_arrival, ..self.place_at(&asked, Source::Heard, now) };
         let n_listens = frames_from_seconds(listens_seconds, self.signals.rate());
         let played = || self.heard.played(listen_to, song_frame, n_listens);
         if !asked.rolling
@@ -191,6 +189,36 @@ impl Line {
             None => place.begin_at(self, at_once(now), listens_seconds),
         }
         place
+    }
+
+    /// Where something begins that has its place already, and nothing of the song in it.
+    pub fn place_at(&self, asked: &Request, source: Source, seam_frame: i64) -> Place {
+        Place {
+            settings: asked.settings,
+            id: asked.id,
+            signals: Arc::clone(&self.signals),
+            run: self.run(asked.listen_to),
+            seam_frame,
+            n_unplayed: 0,
+            on_arrival: false,
+            source,
+            heard: Stretch::default(),
+            armed: None,
+        }
+    }
+
+    /// Where a continuation of what was heard before song frame `frame` begins: right there.
+    pub fn place_after(&self, asked: &Request, frame: i64, listens: f64) -> Place {
+        let mut place = self.place_at(asked, Source::Heard, frame);
+        let listens_seconds = asked.settings.prime_seconds.clamp(0.0, listens) + CONTEXT_SECONDS;
+        place.begin_at(self, at_once(frame), listens_seconds);
+        place
+    }
+
+    /// The playhead, or the end of what was heard where that is elsewhere.
+    pub fn now(&self, playhead: i64) -> i64 {
+        let end = self.heard.end_frame().unwrap_or(playhead);
+        if self.heard.reaches(playhead) { playhead } else { end }
     }
 
     /// Looks whether the song has come to where composing begins, and where that is by now.

@@ -31,6 +31,7 @@ pub struct Signals {
     waits: AtomicBool,
     bars: SongBars,
     health: Health,
+    matches_loudness: AtomicBool,
 }
 
 impl Signals {
@@ -54,6 +55,7 @@ impl Signals {
             waits: false.into(),
             bars: SongBars::default(),
             health: Health::default(),
+            matches_loudness: false.into(),
         }
     }
 
@@ -92,6 +94,16 @@ impl Signals {
     /// Where the song's bars were in the last block, if the host tells.
     pub fn bars(&self) -> Option<Bars> {
         self.bars.get(self.rate())
+    }
+
+    /// Audio thread: takes are to be as loud as what they continue.
+    pub fn set_matches_loudness(&self, matches: bool) {
+        self.matches_loudness.store(matches, Relaxed);
+    }
+
+    /// Whether takes are to be as loud as what they continue.
+    pub fn matches_loudness(&self) -> bool {
+        self.matches_loudness.load(Relaxed)
     }
 
     /// Audio thread: raises the input and output meters to these linear peaks.

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use super::{EngineLoad, HealthCounts};
+use crate::takes::{Branch, TakeId, TrimSeconds};
 
 /// Everything the editor shows about one instance, but for the live numbers in [`super::Signals`].
 #[derive(Debug, Clone, Default)]
@@ -15,6 +16,15 @@ pub struct Status {
     pub capture: CaptureStatus,
     /// The newest take, complete or not.
     pub take: Option<TakeStatus>,
+    /// All takes, those that are being composed last.
+    pub takes: Arc<[TakeStatus]>,
+    /// What can be undone and done again, as in "renaming “Hearthside 1”".
+    pub undo: Option<String>,
+    pub redo: Option<String>,
+    /// The input is heard in the place of takes, to compare.
+    pub compares: bool,
+    /// How often takes were changed: each time the project has something new to save.
+    pub n_edits: u64,
     /// The last thing the user should read.
     pub notice: Option<Notice>,
     /// How often something went wrong for this instance.
@@ -60,6 +70,8 @@ pub enum ModelStatus {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PackSummary {
     pub name: String,
+    /// What tells it from any other, as recipes have it.
+    pub hash: String,
     pub licence: String,
     pub folder: PathBuf,
     pub n_parameters: usize,
@@ -168,7 +180,12 @@ impl Waveform {
 /// A take as far as it exists.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TakeStatus {
-    pub number: u64,
+    pub number: TakeId,
+    pub name: String,
+    /// Takes of one request share it.
+    pub batch: u64,
+    /// The take that it goes on from.
+    pub parent: Option<Branch>,
     pub artist: String,
     pub genre: String,
     pub seed: u64,
@@ -177,7 +194,18 @@ pub struct TakeStatus {
     pub seam_frame: i64,
     /// Wanted length, in seconds.
     pub length_seconds: f64,
+    /// What of it is played.
+    pub trim: TrimSeconds,
+    pub gain_db: f64,
+    pub is_pinned: bool,
+    /// It is chosen: played when the transport passes.
+    pub sounds: bool,
+    /// All of it can be heard.
     pub is_complete: bool,
+    /// The song's tempo is no longer the one that it was composed for.
+    pub is_stale: bool,
+    /// The model that its codes belong to is not here.
+    pub is_model_missing: bool,
     /// From the request to the first frame that could be heard.
     pub first_frame_ms: Option<f64>,
     pub realtime_factor: f64,

@@ -164,6 +164,10 @@ impl Processor {
             let next = self.events.next_at().map_or(n, |at| at as usize - offset);
             let end = next.min(n);
             let controls = self.controls(transport);
+            if let Some(signals) = &self.signals {
+                let matches = self.core.values.get(ParamId::MatchLoudness) > 0.5;
+                signals.set_matches_loudness(matches);
+            }
             let there = transport.advanced(done, self.rate);
             let [left, right] = &mut self.main;
             if let Some(audio) = &mut self.audio {
