@@ -9,14 +9,15 @@ use std::{
 
 use super::{
     EngineError, Shared,
+    batch::Batch,
     faults::{self, Fault},
     health::Watch,
-    line::Asked,
+    line::{Asked, Source},
     queue::{Job, Ticket, Work},
     seat::Seat,
     worker::words,
 };
-use crate::link::{ModelStatus, Phase, Severity};
+use crate::link::{Lane, ModelStatus, Phase, Severity};
 
 /// Between two rounds while audio flows, and while none does.
 const BUSY_ROUND: Duration = Duration::from_millis(5);
@@ -73,7 +74,10 @@ impl Rounds {
             self.last_nudge = Instant::now();
         }
         if self.last_picture.elapsed() > PICTURE_ROUND {
-            seats.iter().for_each(|seat| seat.draw_heard());
+            for seat in &seats {
+                seat.draw_heard();
+                seat.hear_host();
+            }
             self.last_picture = Instant::now();
         }
         self.watch.look(shared);
@@ -97,8 +101,14 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
     };
     let refusal = match &seat.status().model {
         ModelStatus::Unavailable { reason } => Some(reason.clone()),
-        _ if place.armed.is_none() && place.heard.frames.is_empty() => {
-            Some(EngineError::NothingHeard.to_string())
+        _ if matches!(place.source, Source::Heard)
+            && place.armed.is_none()
+            && place.heard.frames.is_empty() =>
+        {
+            Some(match place.run.2 {
+                Lane::Input => EngineError::NothingHeard.to_string(),
+                Lane::Sidechain => EngineError::SidechainSilent.to_string(),
+            })
         }
         _ => None,
     };
@@ -112,7 +122,8 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
     let ticket = Arc::new(Ticket::default());
     *newest = Some(Arc::clone(&ticket));
     drop(newest);
-    let job = Job { seat: Arc::clone(seat), ticket, place, asked_at: Instant::now() };
+    let (batch, asked_at) = (Batch::default(), Instant::now());
+    let job = Job { seat: Arc::clone(seat), ticket, place, batch, asked_at };
     shared.queue.push(Work::Compose(Box::new(job)));
     shared.tell_queue();
 }

@@ -36,6 +36,8 @@ pub struct Request {
     pub seeds: Vec<u64>,
     /// Length of the song as the model is told; the pack's recommendation where none is given.
     pub total_seconds: Option<f64>,
+    /// Where in the song the prime begins, as the model is told.
+    pub offset_seconds: f64,
     /// The whole lyrics as tokens, for models that read them.
     pub lyrics: Vec<u32>,
     /// Compose at least this many tokens, prime included: finer levels need a song as long as their window.
@@ -99,10 +101,34 @@ pub fn compose<P: LevelPrior>(
     listener: &mut dyn Listener,
 ) -> Result<Composed, EngineError> {
     check(model, &request.prime)?;
-    let mut story = Story::new(model, request, listener); // encoding
+    let story = Story::new(model, request, listener); // encoding
     let prime = listen(model, &request.prime)?; // [t]
+    compose_on(model, request, &prime, saved, story)
+}
+
+/// The same from the codes of a prime; [`Request::prime`] is not looked at.
+///
+/// # Errors
+/// As [`compose`].
+pub fn compose_codes<P: LevelPrior>(
+    model: &Model<P>,
+    request: &Request,
+    prime: &[u32],
+    saved: Vec<LevelState>,
+    listener: &mut dyn Listener,
+) -> Result<Composed, EngineError> {
+    compose_on(model, request, prime, saved, Story::new(model, request, listener))
+}
+
+fn compose_on<P: LevelPrior>(
+    model: &Model<P>,
+    request: &Request,
+    prime: &[u32],
+    saved: Vec<LevelState>,
+    mut story: Story,
+) -> Result<Composed, EngineError> {
     story.at(Stage::Prefilling);
-    let (song, plan, states) = planned(model, request, &prime, saved)?;
+    let (song, plan, states) = planned(model, request, prime, saved)?;
     let mut top = model.prior.level(song, plan, request.sampler, states)?;
     write(model, request, top.as_mut(), prime.len(), story)
 }
@@ -269,14 +295,20 @@ fn n_new_tokens<P: LevelPrior>(
     n_frames.div_ceil(model.hop()).max(request.min_tokens.saturating_sub(n_prime))
 }
 
-/// What the model is told: artist, genres, lyrics, and a total length with room for everything that is
-/// composed.
+/// What the model is told: artist, genres, lyrics, the place in the song, and a total length with room for
+/// everything that is composed.
 fn song<P: LevelPrior>(model: &Model<P>, request: &Request, n_tokens: usize) -> Song {
     let recommended = model.pack.manifest().sampling.total_seconds;
     let total = frames_from_seconds(request.total_seconds.unwrap_or(recommended), model.rate());
-    let total = total.max(frames_from_tokens(n_tokens, model.hop()) + 1);
+    let offset = frames_from_seconds(request.offset_seconds, model.rate());
+    let n_frames = frames_from_tokens(n_tokens, model.hop()) + 1;
+    let total = total.max(offset.saturating_add(n_frames));
     let (artist, genres) = (request.artist, request.genres.clone());
-    let labels = label_row(model.prior.config(), total, artist, genres);
+    let config = model.prior.config();
+    let mut labels = label_row(config, total, artist, genres);
+    if let Some(limits) = &config.labels {
+        labels = labels.at(limits, offset as i64);
+    }
     Song { labels, lyrics: request.lyrics.clone(), upper: Vec::new() }
 }
 

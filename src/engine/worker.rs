@@ -15,6 +15,7 @@ use super::{
     models::Models,
     pool::Pool,
     queue::{Job, Work},
+    recall::recall,
     take::{Taken, take},
 };
 use crate::link::{ModelStatus, Phase, Severity};
@@ -23,6 +24,7 @@ use crate::link::{ModelStatus, Phase, Severity};
 pub fn run(shared: &Shared) {
     let mut pool = Pool::new();
     let mut models: Option<Models> = None;
+    let mut recalling = None;
     while let Some(work) = shared.queue.next() {
         let _at_work = shared.meter.at_work();
         shared.tell_queue();
@@ -30,7 +32,9 @@ pub fn run(shared: &Shared) {
             Work::LoadModel => {
                 drop(models.take()); // makes room for the next
                 shared.seats.lock().iter().for_each(|seat| seat.ear.lock().forget());
+                recalling = None;
                 models = pool.install(|| load(shared)).map(Models::new);
+                shared.queue.recall();
             }
             Work::Compose(mut job) => {
                 let begun = Instant::now();
@@ -43,7 +47,21 @@ pub fn run(shared: &Shared) {
                     done => {
                         let done = done.map(|_| ());
                         health::ended(shared, &job, begun, &done);
-                        finish(&job, done);
+                        finish(&mut job, done);
+                    }
+                }
+                shared.queue.recall(); // there may be takes that lost their sound
+            }
+            Work::Recall => {
+                let Some(models) = &models else { continue };
+                let decode = || pool.install(|| recall(shared, models.own(), &mut recalling));
+                match catch_unwind(AssertUnwindSafe(decode)) {
+                    Ok(true) => shared.queue.recall(),
+                    Ok(false) => {}
+                    Err(panic) => {
+                        let problem = EngineError::Panicked(words(&*panic));
+                        recalling.take().inspect(|now| now.give_up(&problem));
+                        shared.queue.recall();
                     }
                 }
             }
@@ -112,7 +130,9 @@ fn load(shared: &Shared) -> Option<Model> {
 }
 
 /// Tells the user how it ended, and whoever waits that it has.
-fn finish(job: &Job, done: Result<(), EngineError>) {
+fn finish(job: &mut Job, done: Result<(), EngineError>) {
+    let (age, made) = (job.batch.age, std::mem::take(&mut job.batch.made));
+    let ended = job.seat.arrange(|shelf| shelf.end(age, &job.batch.planned, made));
     job.place.signals.settle(job.place.id);
     let mut newest = job.seat.ticket.lock();
     let is_newest = newest.as_ref().is_some_and(|ticket| Arc::ptr_eq(ticket, &job.ticket));
@@ -123,6 +143,7 @@ fn finish(job: &Job, done: Result<(), EngineError>) {
     if is_newest {
         job.seat.publish(|status| status.phase = Phase::Idle);
     }
+    let done = done.and(ended.map_err(EngineError::from));
     match done {
         Ok(()) | Err(EngineError::Stopped) => {}
         Err(error) => job.seat.say(Severity::Error, error.to_string()),

@@ -1,12 +1,13 @@
 //! The recipe of a take: everything that is needed to make the same codes again.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::file::write_bytes;
-use super::{FinerRecipe, TakeError};
+use super::{FinerRecipe, PackedCodes, TakeError};
 
 /// The version of recipes that this Encore reads and writes.
 const FORMAT_VERSION: u32 = 1;
@@ -23,6 +24,10 @@ pub struct Recipe {
     /// What was listened to; none where finer levels were written for codes that were there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prime: Option<Prime>,
+    /// What was listened to, as codes of each level that was written: with these, the recipe is enough to make
+    /// the same codes without the audio.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prime_codes: BTreeMap<usize, PackedCodes>,
     /// The codes that finer levels were written for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codes: Option<CodesId>,
@@ -45,6 +50,13 @@ pub struct Recipe {
     pub length_seconds: f64,
     /// Length of the whole song, before it is brought within what the pack takes.
     pub total_seconds: f64,
+    /// Where in the whole song the prime begins, as far as the model was told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset_seconds: f64,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// Which pack; the hash decides, the name is for people.
@@ -97,6 +109,23 @@ impl Recipe {
     /// What to write into [`Recipe::format_version`].
     pub const FORMAT_VERSION: u32 = FORMAT_VERSION;
 
+    /// The recipe as JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() // its keys are names and its values plain
+    }
+
+    /// Reads what [`Self::to_json`] wrote.
+    ///
+    /// # Errors
+    /// When it is not a recipe, or one from a later Encore; in words.
+    pub fn from_json(json: &str) -> Result<Self, String> {
+        let recipe: Self = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        match recipe.format_version {
+            FORMAT_VERSION => Ok(recipe),
+            other => Err(format!("format_version is {other}, not {FORMAT_VERSION}")),
+        }
+    }
+
     /// Writes the recipe as JSON.
     pub fn write(&self, path: &Path) -> Result<(), TakeError> {
         let not_recipe = |e: serde_json::Error| TakeError::NotRecipe {
@@ -110,16 +139,10 @@ impl Recipe {
 
     /// Reads a recipe from JSON.
     pub fn read(path: &Path) -> Result<Self, TakeError> {
-        let json = std::fs::read(path).map_err(TakeError::read(path))?;
+        let bytes = std::fs::read(path).map_err(TakeError::read(path))?;
         let not_recipe = |problem: String| TakeError::NotRecipe { path: path.into(), problem };
-        let recipe: Self = serde_json::from_slice(&json).map_err(|e| not_recipe(e.to_string()))?;
-        if recipe.format_version != FORMAT_VERSION {
-            return Err(not_recipe(format!(
-                "format_version is {}, not {FORMAT_VERSION}",
-                recipe.format_version
-            )));
-        }
-        Ok(recipe)
+        let json = str::from_utf8(&bytes).map_err(|e| not_recipe(e.to_string()))?;
+        Self::from_json(json).map_err(not_recipe)
     }
 }
 
@@ -159,6 +182,7 @@ pub(super) fn example() -> Recipe {
         pack: PackId { name: "Tiny".into(), sha256: "00".repeat(32), taught: None },
         backend: "cpu-f32".into(),
         prime: Some(Prime::of(&[0.0, 0.5], 44_100)),
+        prime_codes: BTreeMap::new(),
         codes: None,
         seed: u64::MAX,
         artist: Label { id: 4, name: "Hearthside".into() },
@@ -170,6 +194,7 @@ pub(super) fn example() -> Recipe {
         finer: None,
         length_seconds: 8.0,
         total_seconds: 40.0,
+        offset_seconds: 0.0,
     }
 }
 
@@ -185,6 +210,19 @@ mod tests {
         example().write(&path).unwrap();
 
         assert_eq!(Recipe::read(&path).unwrap(), example());
+    }
+
+    #[test]
+    fn a_recipe_may_hold_the_prime_and_one_of_before_does_not() {
+        let prime_codes = BTreeMap::from([(1, PackedCodes::of(&[1, 2, 1023]))]);
+        let shared = Recipe { prime_codes, ..example() };
+
+        let json = serde_json::to_string(&shared).unwrap();
+        let before = serde_json::to_string(&example()).unwrap();
+
+        assert_eq!(serde_json::from_str::<Recipe>(&json).unwrap(), shared);
+        assert!(!before.contains("prime_codes"));
+        assert_eq!(serde_json::from_str::<Recipe>(&before).unwrap(), example());
     }
 
     #[test]

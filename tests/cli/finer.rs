@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use encore::takes::{Take, read_levels, wav};
+use encore::takes::{TakeFiles, read_levels, wav};
 
 use crate::singer::{self, FINER_WINDOW, HOPS, Kind};
 use crate::{Desk, text};
@@ -28,7 +28,8 @@ fn a_take_can_be_written_down_to_the_bottom() {
     ));
 
     assert_eq!(result["lyrics_as_read"], "La la\nCa va");
-    let take = Take::read(&desk.path("takes/take-2.safetensors"), &desk.path("takes/take-2.json"));
+    let take =
+        TakeFiles::read(&desk.path("takes/take-2.safetensors"), &desk.path("takes/take-2.json"));
     let take = take.unwrap();
     let audio = wav::read(&desk.path("takes/take-2.wav")).unwrap();
     assert_eq!((take.recipe.level, take.recipe.finest_level), (1, 0));

@@ -1,5 +1,6 @@
 //! The command line does its jobs, and answers every mistake with one sentence and exit code 2.
 
+mod again;
 mod bench;
 #[path = "../common/checkpoints.rs"]
 mod checkpoints;
@@ -56,9 +57,14 @@ impl Desk {
 
     /// Runs `encore`, with arguments separated by spaces.
     fn encore(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_encore"));
         command.current_dir(self.0.path()).env_remove("ENCORE_PACKS");
-        command.args(line.split_whitespace()).output().unwrap()
+        command.args(line.split_whitespace());
+        command
     }
 
     /// The JSON of a command that does its job, says nothing else and draws no bar.

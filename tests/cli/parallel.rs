@@ -7,7 +7,7 @@ use encore::engine::finer::parallel::{self, Joined};
 use encore::engine::finer::{Listener, Request};
 use encore::jukebox::{LevelState, Prior, Vqvae};
 use encore::pack::{Pack, Precision};
-use encore::takes::{Take, Windows, read_levels};
+use encore::takes::{TakeFiles, Windows, read_levels};
 use serde_json::Value;
 
 use crate::finer::{TOLD, desk, kill_once, start};
@@ -61,7 +61,7 @@ fn windows_that_are_written_at_once_go_on_after_the_prime() {
 
     let take = |folder: &str| {
         let path = |ending: &str| desk.path(&format!("{folder}/take-1.{ending}"));
-        Take::read(&path("safetensors"), &path("json")).unwrap()
+        TakeFiles::read(&path("safetensors"), &path("json")).unwrap()
     };
     let (parallel, exact) = (take("parallel"), take("exact"));
     assert_eq!(parallel.codes[&1], exact.codes[&1], "the coarsest level has but one way");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use encore::takes::{Take, measure, wav};
+use encore::takes::{TakeFiles, measure, wav};
 use encore::units::{FADE_SECONDS, frames_from_seconds};
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ fn continuing_writes_for_each_take_its_audio_codes_recipe_and_picture() {
     for (i, said) in takes.iter().enumerate() {
         let file = |what: &str| desk.path(said[what].as_str().unwrap());
         let audio = wav::read(&file("wav")).unwrap();
-        let take = Take::read(&file("codes"), &file("recipe")).unwrap();
+        let take = TakeFiles::read(&file("codes"), &file("recipe")).unwrap();
 
         assert_eq!(file("wav"), desk.path(&format!("takes/take-{}.wav", i + 1)));
         assert_eq!(said["seed"], 7 + i as u64);

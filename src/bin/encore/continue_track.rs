@@ -7,14 +7,15 @@ use encore::engine::EngineError;
 use encore::engine::finer;
 use encore::engine::model::Model;
 use encore::engine::pieces::Pieces;
-use encore::engine::session::{Request, compose};
+use encore::engine::session::{Request, compose, compose_codes};
 use encore::jukebox::{LevelPrior, Vqvae};
 use encore::lyrics::Cleaned;
 use encore::pack::Pack;
-use encore::takes::{Levels, Recipe};
+use encore::takes::{Levels, Recipe, Windows};
 use encore::units::{frames_from_seconds, tokens_from_frames};
 use serde_json::json;
 
+use crate::again::Again;
 use crate::args::song::ContinueArgs;
 use crate::ear::Ear;
 use crate::failure::{Failure, print, print_json};
@@ -27,40 +28,90 @@ use crate::told::{Told, sheet};
 use crate::{open, plan};
 
 pub fn run(args: &ContinueArgs, as_json: bool) -> Result<(), Failure> {
-    let place = Place::open(&args.load, &args.on)?;
-    let pack = open::pack(&args.load.pack)?;
+    let again = args.recipe.as_deref().map(Again::read).transpose()?;
+    let load = args.load(again.as_ref().and_then(Again::precision));
+    let place = Place::open(&load, &args.on)?;
+    let pack = match &again {
+        Some(again) => again.pack(args.pack.as_deref())?,
+        None => open::pack(&load.pack)?,
+    };
+    let order = Order { args, again };
     match &place {
         Place::Kernels(precision) => {
-            write(args, &place, pack, as_json, |pack| Model::load_as(pack, *precision))
+            write(&order, &place, pack, as_json, |pack| Model::load_as(pack, *precision))
         }
         Place::Device(device, precision) => {
-            write(args, &place, pack, as_json, |pack| Model::load_on(pack, device, *precision))
+            write(&order, &place, pack, as_json, |pack| Model::load_on(pack, device, *precision))
         }
     }
 }
 
+/// What is to be written: as it was typed, or as a recipe says.
+struct Order<'a> {
+    args: &'a ContinueArgs,
+    again: Option<Again>,
+}
+
+impl Order<'_> {
+    fn seconds(&self) -> f64 {
+        let said = self.again.as_ref().map(|again| again.recipe.length_seconds);
+        said.unwrap_or_else(|| self.args.seconds())
+    }
+
+    fn seed(&self) -> u64 {
+        self.again.as_ref().map_or(self.args.seed, |again| again.recipe.seed)
+    }
+
+    fn windows(&self) -> Windows {
+        self.again.as_ref().map_or(self.args.windows, Again::windows)
+    }
+
+    fn finest(&self, pack: &Pack) -> Result<usize, Failure> {
+        match &self.again {
+            Some(again) => Ok(again.recipe.finest_level),
+            None => finer_levels::finest(self.args.until, pack),
+        }
+    }
+
+    /// Codes of the prime, where there are only these.
+    fn prime_codes(&self) -> Option<&Levels> {
+        self.again.as_ref().map(|again| &again.prime)
+    }
+}
+
 fn write<P: LevelPrior>(
-    args: &ContinueArgs,
+    order: &Order,
     place: &Place,
     pack: Pack,
     as_json: bool,
     load: impl FnOnce(Pack) -> Result<Model<P>, EngineError>,
 ) -> Result<(), Failure> {
-    let levels = finer::levels(&pack, finer_levels::finest(args.until, &pack)?)?;
-    let told = Told::typed(&args.told)?;
-    let track = open::track(&args.input, &pack)?;
+    let args = order.args;
+    let levels = finer::levels(&pack, order.finest(&pack)?)?;
+    let (told, track, pack) = match &order.again {
+        Some(again) => (Told::said_by(&again.recipe), Vec::new(), pack),
+        None => {
+            let told = Told::typed(&args.told)?;
+            let track = open::track(args.input(), &pack)?;
+            let pack = told.told_to(&pack);
+            (told, track, pack)
+        }
+    };
     let spinner = Spinner::new("loading the model");
-    let model = load(told.told_to(&pack))?;
+    let model = load(pack)?;
     drop(spinner);
     let lyrics = told.read_lyrics(model.prior.config())?;
-    let request = plan::request(args, &told, lyrics.as_ref(), &levels, &model, &track)?;
+    let request = match &order.again {
+        Some(again) => again.request(&model, &levels, lyrics.as_ref())?,
+        None => plan::request(args, &told, lyrics.as_ref(), &levels, &model, &track)?,
+    };
     open::target_folder(&args.out)?;
 
     let begun = Instant::now();
-    let bar = SecondsBar::new("listening", args.seconds * args.takes as f64);
+    let bar = SecondsBar::new("listening", order.seconds() * args.takes as f64);
     let mut composed = Composed { first_frame_ms: None, takes: Vec::new() };
-    for takes in together(begin(args, place, &model, &request, &told, &levels)?, &model) {
-        composed.add(args, &model, &request, takes, levels.is_empty(), &bar)?;
+    for takes in together(begin(order, place, &model, &request, &told, &levels)?, &model) {
+        composed.add(order, &model, &request, takes, levels.is_empty(), &bar)?;
     }
     drop(bar);
     let Composed { first_frame_ms, mut takes } = composed;
@@ -77,12 +128,12 @@ fn write<P: LevelPrior>(
             place,
             vqvae: &vqvae,
             levels: &levels,
-            windows: args.windows,
+            windows: order.windows(),
             told: &told,
             total_seconds,
         };
         job.write(&mut songs)?;
-        let n_new = frames_from_seconds(args.seconds, f64::from(pack.sample_rate()));
+        let n_new = frames_from_seconds(order.seconds(), f64::from(pack.sample_rate()));
         for (song, (_, sound)) in songs.iter_mut().zip(&mut finished) {
             for (level, codes) in &mut song.codes {
                 let n_frames = song.prime.len() + n_new;
@@ -98,7 +149,7 @@ fn write<P: LevelPrior>(
         takes.push(take_files::write(&args.out, i + 1, &pack, song, recipe, &sound)?);
     }
     songs.into_iter().for_each(|song| song.progress.remove());
-    let realtime_factor = args.seconds * args.takes as f64 / working_seconds;
+    let realtime_factor = order.seconds() * args.takes as f64 / working_seconds;
     tell(&takes, lyrics.as_ref(), first_frame_ms, realtime_factor, as_json)
 }
 
@@ -111,16 +162,20 @@ struct Begun {
 }
 
 fn begin<P: LevelPrior>(
-    args: &ContinueArgs,
+    order: &Order,
     place: &Place,
     model: &Model<P>,
     request: &Request,
     told: &Told,
     levels: &[usize],
 ) -> Result<Vec<Begun>, Failure> {
+    let args = order.args;
     let begin = |number: usize| {
-        let seed = args.seed + (number - 1) as u64;
-        let recipe = plan::recipe(args, place, model, request, seed, told, levels);
+        let seed = order.seed() + (number - 1) as u64;
+        let recipe = match &order.again {
+            Some(again) => again.recipe(place),
+            None => plan::recipe(args, place, model, request, seed, told, levels),
+        };
         let path = args.out.join(format!("take-{number}.progress"));
         Ok(Begun { number, seed, progress: Progress::open(path, &recipe)?, recipe })
     };
@@ -154,7 +209,7 @@ impl Composed {
     /// Composes some takes together.
     fn add<P: LevelPrior>(
         &mut self,
-        args: &ContinueArgs,
+        order: &Order,
         model: &Model<P>,
         request: &Request,
         takes: Vec<Begun>,
@@ -166,11 +221,14 @@ impl Composed {
         let saved = takes.iter().filter_map(|take| take.progress.of_level(level)).collect();
         let (progress, names): (Vec<_>, Vec<_>) =
             takes.into_iter().map(|take| (take.progress, (take.number, take.recipe))).unzip();
-        let seconds_before = self.takes.len() as f64 * args.seconds;
+        let seconds_before = self.takes.len() as f64 * order.seconds();
         let mut ear = Ear::new(bar, seconds_before, progress, level, wants_audio);
         let begun = Instant::now();
         let request = Request { seeds, ..request.clone() };
-        let composed = compose(model, &request, saved, &mut ear);
+        let composed = match order.prime_codes().and_then(|prime| prime.get(&level)) {
+            Some(prime) => compose_codes(model, &request, prime, saved, &mut ear),
+            None => compose(model, &request, saved, &mut ear),
+        };
         if let Some(problem) = ear.failed {
             return Err(problem.into());
         }
@@ -183,8 +241,9 @@ impl Composed {
             .zip(ear.progress.into_iter().zip(ear.sounds));
         for (((codes, seed), (progress, sound)), (number, recipe)) in made.zip(names) {
             let song = Song {
-                name: format!("take {number} of {}", args.takes),
+                name: format!("take {number} of {}", order.args.takes),
                 prime: request.prime.clone(),
+                prime_codes: order.prime_codes().cloned().unwrap_or_default(),
                 seed,
                 codes: Levels::from([(level, codes)]),
                 seams: BTreeMap::new(),

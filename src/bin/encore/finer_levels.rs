@@ -22,6 +22,8 @@ pub struct Song {
     pub name: String,
     /// What was recorded: mono, in whole tokens of the top level. Its codes are known at every level.
     pub prime: Vec<f32>,
+    /// What is known of its codes already.
+    pub prime_codes: Levels,
     pub seed: u64,
     pub codes: Levels,
     /// Frames of each level's joints and handovers, as [`Joined`] has their tokens.
@@ -69,7 +71,10 @@ impl Job<'_> {
             for song in songs.iter_mut() {
                 let request = finer::Request {
                     upper: song.codes.get(&(level + 1)).cloned().unwrap_or_default(),
-                    prime: self.vqvae.encode(&song.prime, level)?,
+                    prime: match song.prime_codes.get(&level) {
+                        Some(codes) => codes.clone(),
+                        None => self.vqvae.encode(&song.prime, level)?,
+                    },
                     artist,
                     genres: genres.clone(),
                     total_seconds: self.total_seconds,

@@ -4,6 +4,7 @@
 //! Progress and notes go to stderr, progress only where that is a terminal. Exit codes: 0, 1 when the
 //! job failed, 2 when what was asked for or given is wrong, with one sentence on stderr.
 
+mod again;
 mod align;
 mod args;
 mod bench;

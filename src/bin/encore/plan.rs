@@ -2,11 +2,11 @@
 
 use encore::engine::finer;
 use encore::engine::model::Model;
+use encore::engine::recipe;
 use encore::engine::session::{LENGTHS_SECONDS, MIN_PRIME_TOKENS, Request};
 use encore::jukebox::{LevelPrior, SamplerSettings};
 use encore::lyrics::Cleaned;
-use encore::pack::Labels;
-use encore::takes::{FinerRecipe, Label, PackId, Prime, Recipe, SamplerRecipe};
+use encore::takes::{FinerRecipe, Prime, Recipe};
 use encore::units::{
     frames_from_seconds, frames_from_tokens, seconds_from_frames, tokens_from_frames,
 };
@@ -25,10 +25,10 @@ pub fn request<P: LevelPrior>(
     model: &Model<P>,
     track: &[f32],
 ) -> Result<Request, Failure> {
-    if !LENGTHS_SECONDS.contains(&args.seconds) {
+    if !LENGTHS_SECONDS.contains(&args.seconds()) {
         return Err(Failure::BadInput(format!(
             "--seconds {} cannot be composed: lengths from {} to {} s are possible",
-            args.seconds,
+            args.seconds(),
             LENGTHS_SECONDS.start(),
             LENGTHS_SECONDS.end()
         )));
@@ -42,16 +42,17 @@ pub fn request<P: LevelPrior>(
         )));
     }
     let (artist, genres) = told.labels(&model.pack, model.level())?;
-    let song = seconds_from_frames(prime.len(), model.rate()) + args.seconds;
+    let song = seconds_from_frames(prime.len(), model.rate()) + args.seconds();
     let min_tokens = finer::min_frames(&model.pack, levels)?.div_ceil(model.hop());
     Ok(Request {
         prime,
-        length_seconds: args.seconds,
+        length_seconds: args.seconds(),
         artist,
         genres,
         sampler: sampler(args, model),
         seeds: vec![args.seed],
         total_seconds: Some(told.total_seconds(&model.pack, song)?),
+        offset_seconds: 0.0,
         lyrics: lyrics.map(Cleaned::tokens).unwrap_or_default(),
         min_tokens,
     })
@@ -67,42 +68,15 @@ pub fn recipe<P: LevelPrior>(
     told: &Told,
     levels: &[usize],
 ) -> Recipe {
-    let pack = &model.pack;
-    let labels = pack.labels();
-    let recommended = pack.manifest().sampling.total_seconds;
-    let taught = pack.plays().map(|taught| taught.card.file.sha256.clone());
     Recipe {
-        format_version: Recipe::FORMAT_VERSION,
-        encore_version: env!("CARGO_PKG_VERSION").into(),
-        pack: PackId { name: pack.name().into(), sha256: pack.hash(), taught },
         backend: place.backend(),
-        prime: Some(Prime::of(&request.prime, pack.sample_rate())),
-        codes: None,
+        prime: Some(Prime::of(&request.prime, model.pack.sample_rate())),
         seed,
-        artist: artist_label(labels, request.artist),
-        genres: request.genres.iter().map(|id| genre_label(labels, *id)).collect(),
-        sampler: SamplerRecipe {
-            temperature: request.sampler.temperature,
-            top_k: request.sampler.top_k,
-            top_p: request.sampler.top_p,
-        },
         lyrics: told.lyrics.clone(),
-        level: model.level(),
         finest_level: levels.last().copied().unwrap_or(model.level()),
         finer: (!levels.is_empty()).then(|| FinerRecipe::new(args.windows)),
-        length_seconds: request.length_seconds,
-        total_seconds: request.total_seconds.unwrap_or(recommended),
+        ..recipe::recipe(model, request)
     }
-}
-
-/// The id with its name, for the recipe.
-pub fn artist_label(labels: &Labels, id: u32) -> Label {
-    Label { id, name: labels.artist_name(id).unwrap_or("unknown").to_owned() }
-}
-
-/// The id with its name, for the recipe.
-pub fn genre_label(labels: &Labels, id: u32) -> Label {
-    Label { id, name: labels.genre_name(id).unwrap_or("unknown").to_owned() }
 }
 
 /// The end of the track, in whole tokens, so that the seam is where the track ends.
@@ -124,7 +98,7 @@ fn prime<P: LevelPrior>(
         Some(asked) if asked > heard_seconds => {
             return Err(Failure::BadInput(format!(
                 "--prime-seconds {asked} is longer than {:?}, which lasts {heard_seconds:.2} s",
-                args.input
+                args.input()
             )));
         }
         Some(asked) => asked,
@@ -135,7 +109,7 @@ fn prime<P: LevelPrior>(
         let n_needed = frames_from_tokens(MIN_PRIME_TOKENS, model.hop());
         return Err(Failure::BadInput(format!(
             "{:?} gives {:.4} s to listen to, but the model needs at least {:.4} s",
-            args.input,
+            args.input(),
             seconds_from_frames(n_wanted, model.rate()),
             seconds_from_frames(n_needed, model.rate())
         )));

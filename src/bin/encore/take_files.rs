@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use encore::pack::Pack;
-use encore::takes::{FinerRecipe, Recipe, Take, measure, picture, wav};
+use encore::takes::{FinerRecipe, PackedCodes, Recipe, TakeFiles, measure, picture, wav};
 use encore::units::{FADE_SECONDS, frames_from_seconds, seconds_from_frames};
 use serde_json::{Value, json};
 
@@ -57,8 +57,12 @@ pub fn write(
     if let Some(finer) = &mut recipe.finer {
         finer.seams = song.heard_seams(&audio, rate);
     }
+    for (level, codes) in &song.codes {
+        let n_prime = (seam_frame / pack.hop(*level)?).min(codes.len());
+        recipe.prime_codes.insert(*level, PackedCodes::of(&codes[..n_prime]));
+    }
     wav::write(&wav, &audio, pack.sample_rate())?;
-    let take = Take { codes: song.codes.clone(), recipe };
+    let take = TakeFiles { codes: song.codes.clone(), recipe };
     take.write(&path("safetensors"), &path("json"))?;
     picture::write(&picture, &audio, rate, Some(seam_seconds), &title(number, &take.recipe))?;
 

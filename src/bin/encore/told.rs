@@ -49,14 +49,19 @@ impl Told {
             }
         };
         note(&format!("the song is told as {beside:?} says"));
+        Ok(Self::said_by(&recipe))
+    }
+
+    /// What a recipe says.
+    pub fn said_by(recipe: &Recipe) -> Self {
         let named = |label: &Label| (label.id > 0).then(|| label.name.clone());
-        Ok(Self {
+        Self {
             artist: named(&recipe.artist),
             genres: recipe.genres.iter().filter_map(named).collect(),
-            lyrics: recipe.lyrics,
+            lyrics: recipe.lyrics.clone(),
             total_seconds: Some(recipe.total_seconds),
             is_beside: true,
-        })
+        }
     }
 
     /// The pack with the prior that plays the artist, where that was taught.

@@ -1,11 +1,14 @@
 //! The arguments of what works on a song.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use encore::pack::Precision;
 use encore::takes::Windows;
 
-use super::values::{level, n_takes, seconds, seed, temperature, top_k, top_p, until, windows};
+use super::values::{
+    held_as, level, n_takes, seconds, seed, temperature, top_k, top_p, until, windows,
+};
 use super::{DeviceOption, LoadOption};
 
 /// What a model is told about the song.
@@ -38,23 +41,32 @@ pub enum Until {
     take-N.wav (the prime, then the continuation), take-N.safetensors (their codes), take-N.json \
     (the recipe) and take-N.png (waveform and spectrogram, with the seam marked). The same command \
     writes the same bytes again. A job that was stopped goes on where it was, from take-N.progress, when \
-    the same command is given again.")]
+    the same command is given again. The recipe holds the prime's codes: with --recipe it makes the take \
+    again, the same codes with the same pack on the same backend, without the track.")]
 pub struct ContinueArgs {
     /// The track: a WAV file at any sample rate; channels are averaged
-    #[arg(value_name = "IN.wav")]
-    pub input: PathBuf,
-    #[command(flatten)]
-    pub load: LoadOption,
+    #[arg(value_name = "IN.wav", required_unless_present = "recipe")]
+    input: Option<PathBuf>,
+    /// Folder of a model pack, or the folder name of an installed one; left out, the recipe's own
+    #[arg(long, value_name = "P", required_unless_present = "recipe")]
+    pub pack: Option<PathBuf>,
+    /// How the layers' matrices are held in memory: f32, f16, bf16, q8 (a quarter) or q4; what is stored smaller
+    /// stays so; left out, as in the recipe, or f32, or what a device is fastest with
+    #[arg(long, value_name = "TYPE", value_parser = held_as)]
+    precision: Option<Precision>,
     #[command(flatten)]
     pub on: DeviceOption,
+    /// Instead of a track, the recipe of a take (take-N.json), which says everything else
+    #[arg(long, value_name = "FILE", conflicts_with_all = SAID_BY_RECIPE)]
+    pub recipe: Option<PathBuf>,
     #[command(flatten)]
     pub told: ToldArgs,
     /// How much of the track's end to listen to; left out, what the pack recommends
     #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
     pub prime_seconds: Option<f64>,
     /// Length of the continuation
-    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
-    pub seconds: f64,
+    #[arg(long, value_name = "S", required_unless_present = "recipe", value_parser = seconds, allow_negative_numbers = true)]
+    seconds: Option<f64>,
     /// Number of takes; take i uses the seed K + i - 1
     #[arg(long, value_name = "N", default_value = "1", value_parser = n_takes, allow_negative_numbers = true)]
     pub takes: usize,
@@ -80,6 +92,42 @@ pub struct ContinueArgs {
     /// Folder for the takes; it is made if it is not there
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+/// What a recipe says, so that it cannot be typed beside one.
+const SAID_BY_RECIPE: [&str; 14] = [
+    "input",
+    "artist",
+    "genres",
+    "lyrics",
+    "total_seconds",
+    "prime_seconds",
+    "seconds",
+    "takes",
+    "seed",
+    "temperature",
+    "top_k",
+    "top_p",
+    "until",
+    "windows",
+];
+
+impl ContinueArgs {
+    /// Where the networks are, and how they are held where `said` by a recipe and not typed.
+    pub fn load(&self, said: Option<Precision>) -> LoadOption {
+        let pack = self.pack.clone().unwrap_or_default();
+        LoadOption { pack, precision: self.precision.or(said) }
+    }
+
+    /// The track; only a recipe can stand in for it.
+    pub fn input(&self) -> &Path {
+        self.input.as_deref().unwrap_or(Path::new(""))
+    }
+
+    /// Length of the continuation; only a recipe can stand in for it.
+    pub fn seconds(&self) -> f64 {
+        self.seconds.unwrap_or_default()
+    }
 }
 
 #[derive(Args)]
