@@ -20,6 +20,8 @@ fn settings() -> Settings {
         top_p: 1.0,
         seed: 0,
         take_over: TakeOver::AtOnce,
+        n_takes: 1,
+        song_seconds: 0.0,
     }
 }
 
