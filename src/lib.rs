@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!    audio thread              engine threads                     audio thread
-//!  host in ─► capture ─ring─► encode ─► prior ─► decode ─chunks─► playback ─► host out
+//!  host in ─► capture ─ring─► encode ─► prior ─► decode ─sounds─► playback ─► host out
 //!    editor ── Command ──► engine ── Status ──► editor
 //! ```
 //!

@@ -18,6 +18,10 @@ pub enum EngineError {
     #[error("nothing has been heard yet; play the track, then press Continue")]
     NothingHeard,
     #[error(
+        "nothing came in on the sidechain before this place; send a track to it, or let Encore listen to its input"
+    )]
+    SidechainSilent,
+    #[error(
         "only {heard_seconds:.2} s were heard before this place; the model needs at least {needed_seconds:.2} s"
     )]
     TooLittleHeard { heard_seconds: f64, needed_seconds: f64 },
@@ -33,6 +37,8 @@ pub enum EngineError {
         "teaching this pack takes {needed_gb:.1} GB of memory, but {free_gb:.1} GB are free; a smaller pack would do"
     )]
     NoRoomToTeach { needed_gb: f64, free_gb: f64 },
+    #[error("there is no memory for {n_bytes} bytes more; what was composed until then is kept")]
+    NoMemory { n_bytes: usize },
     #[error(
         "the prime holds a sample that is not a number, {at_seconds:.3} s in; nothing was composed"
     )]

@@ -7,11 +7,14 @@
 
 mod ear;
 mod error;
+pub mod faults;
 pub mod finer;
 mod follow;
+mod health;
 mod heard;
 mod keeper;
 mod line;
+mod log;
 pub mod model;
 mod models;
 mod pace;
@@ -40,12 +43,16 @@ use std::{
 use parking_lot::Mutex;
 
 pub use error::EngineError;
+use health::Meter;
+pub use health::{TakesSoFar, takes_so_far};
+pub use heard::Stored;
 use line::Asked;
+use log::Log;
 use pace::Pace;
 use queue::{Queue, Work};
 use seat::{Changed, Seat};
 
-use crate::link::{Command, EngineEnds, ModelStatus, Phase, Severity, Status};
+use crate::link::{Command, EngineEnds, Lane, ModelStatus, Phase, Severity, Status};
 
 /// The engine of this process, while some instance holds it.
 static ENGINE: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
@@ -63,6 +70,8 @@ struct Shared {
     seats: Mutex<Vec<Arc<Seat>>>,
     model: Mutex<ModelStatus>,
     pace: Arc<Pace>,
+    meter: Meter,
+    log: Log,
     /// Where the plugin or program itself lies, to find packs beside it.
     binary: Option<PathBuf>,
 }
@@ -86,6 +95,8 @@ impl Engine {
             seats: Mutex::default(),
             model: Mutex::default(),
             pace: Arc::default(),
+            meter: Meter::new(),
+            log: Log::new(),
             binary: process_path::get_dylib_path(),
         });
         shared.queue.push(Work::LoadModel);
@@ -154,8 +165,8 @@ impl Instance {
         Self { engine: Arc::clone(engine), seat }
     }
 
-    /// Connects to the audio side, which has just been prepared. What was heard at another rate is
-    /// forgotten, and what is being composed for it ends with a notice.
+    /// Connects to the audio side, which has just been prepared. What was heard at another rate is kept; what
+    /// is being composed for it ends with a notice.
     pub fn attach(&self, ends: EngineEnds) {
         self.seat.attach(ends);
     }
@@ -176,6 +187,22 @@ impl Instance {
             }
             Command::DismissNotice => self.seat.publish(|status| status.notice = None),
         }
+    }
+
+    /// Every stretch of what was heard that is remembered, oldest first.
+    pub fn stored(&self) -> Vec<Stored> {
+        self.seat.stored()
+    }
+
+    /// A stretch as the host sent it, bit by bit; none where it is forgotten by now.
+    pub fn read(&self, lane: Lane, stored: &Stored) -> Option<Vec<[f32; 2]>> {
+        self.seat.read(lane, stored)
+    }
+
+    /// Up to `n_frames` of the song before song position `end`, as they were heard last; what was heard at
+    /// another rate is brought to this one.
+    pub fn heard_before(&self, lane: Lane, end: i64, n_frames: usize) -> Vec<[f32; 2]> {
+        self.seat.heard_before(lane, end, n_frames)
     }
 
     /// How things are; a snapshot.

@@ -1,32 +1,30 @@
 //! The engine's side of one plugin instance: what it heard, where its takes go, and what its editor shows.
 
-use std::{
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{ops::Range, sync::Arc};
 
 use parking_lot::Mutex;
 
 use super::{
     EngineError,
     ear::{Ear, Run},
-    heard::Heard,
+    heard::{Memory, Stored},
     line::{Asked, Hearing, Line, Place, Watched},
     pace::Pace,
     queue::Ticket,
     tokens::Stretch,
 };
-use crate::link::{Chunk, EngineEnds, ModelStatus, Notice, Request, Settings, Severity, Status};
+use crate::link::{
+    Arrangement, EngineEnds, EngineLoad, HealthCounts, Lane, ModelStatus, Notice, Region, Request,
+    Settings, Severity, Status,
+};
 
 /// Told whenever the status is new.
 pub type Changed = Box<dyn Fn() + Send + Sync>;
 
-/// How long to wait before another try when the audio thread has not made room for a chunk.
-const RETRY: Duration = Duration::from_millis(5);
+/// What is said of renders that nobody announced, and of those that were too long without a take.
+const WAITS: &str = "the host renders faster than real time, so the render waits for the take that is being \
+                     composed, as long as something of it comes every 60 s";
+const GAVE_UP: &str = "an offline render waited 60 s for a take and went on without it";
 
 /// One instance as the engine's threads see it.
 pub struct Seat {
@@ -38,6 +36,8 @@ pub struct Seat {
     /// The codes of what was heard; the thread that composes keeps them.
     pub ear: Mutex<Ear>,
     pace: Arc<Pace>,
+    /// Which link was counted last, what went wrong before it, and in it.
+    counted: Mutex<(u64, HealthCounts, HealthCounts)>,
 }
 
 impl Seat {
@@ -49,21 +49,40 @@ impl Seat {
             ticket: Mutex::new(None),
             ear: Mutex::default(),
             pace,
+            counted: Mutex::default(),
         }
     }
 
-    /// Takes over a new link; the old one and what was heard through it are dropped.
+    /// Takes over a new link; the old one is dropped, and what was heard through it is kept.
     pub fn attach(&self, ends: EngineEnds) {
-        let EngineEnds { capture, playback, signals } = ends;
+        let EngineEnds { capture, arrangements, signals } = ends;
         let mut line = self.line.lock();
         let epoch = line.as_ref().map_or(1, |old| old.epoch + 1);
-        let heard = Heard::new(signals.rate());
-        *line = Some(Line { epoch, signals, capture, playback, heard, n_drawn: 0 });
-        drop(line);
-        self.publish(|status| {
-            status.captured = Arc::default();
-            status.take = None;
+        let rate = signals.rate();
+        let heard = match line.take() {
+            Some(mut old) => {
+                old.drain(0.0, f64::INFINITY, &mut Vec::new()); // nobody waits for what was asked there
+                old.heard.change_rate(rate, old.signals.lost_frames());
+                old.heard
+            }
+            None => Memory::new(rate),
+        };
+        let (n_drawn, n_read, has_side) = (u64::MAX, 0, false); // the picture is drawn anew
+        let sounding = Vec::new();
+        *line = Some(Line {
+            epoch,
+            signals,
+            capture,
+            arrangements,
+            sounding,
+            heard,
+            n_drawn,
+            n_read,
+            has_side,
         });
+        drop(line);
+        self.publish(|status| status.take = None);
+        self.draw_heard();
     }
 
     /// Nobody is told anything from here on.
@@ -92,6 +111,24 @@ impl Seat {
         self.publish(|status| status.notice = Some(Notice { severity, text }));
     }
 
+    /// Shows how this instance and the engine fare.
+    pub fn tell_health(&self, load: EngineLoad) {
+        let mut counted = self.counted.lock();
+        if let Some(line) = &*self.line.lock() {
+            let (epoch, before, last) = *counted;
+            let before = if epoch == line.epoch { before } else { before.and(last) };
+            let now = line.signals.health().counts(line.signals.lost_frames());
+            *counted = (line.epoch, before, now);
+        }
+        let health = counted.2.and(counted.1);
+        drop(counted);
+        let status = self.status();
+        let is_idle = (status.load.busy, status.load.n_bytes) == (load.busy, load.n_bytes);
+        if status.health != health || !is_idle {
+            self.publish(|status| (status.health, status.load) = (health, load));
+        }
+    }
+
     /// Moves what was heard out of the rings, frees spent chunks, and returns what was asked for on the way.
     /// True as well when audio is flowing.
     pub fn listen(&self) -> (Vec<Asked>, bool) {
@@ -100,15 +137,15 @@ impl Seat {
         let mut guard = self.line.lock();
         let Some(line) = &mut *guard else { return (asked, false) };
         let n_before = line.heard.n_heard();
-        line.playback.free_spent();
+        line.arrangements.tend();
         line.drain(lead, listens, &mut asked);
-        if line.signals.take_gave_up() {
-            let text = "an offline render waited 60 s for a take and went on without it".into();
-            drop(guard);
-            self.say(Severity::Error, text);
-            return (asked, true);
+        let waits = line.signals.take_waits().then_some((Severity::Note, WAITS));
+        let gave_up = line.signals.take_gave_up().then_some((Severity::Error, GAVE_UP));
+        let is_flowing = line.heard.n_heard() != n_before || gave_up.is_some();
+        drop(guard);
+        if let Some((severity, text)) = gave_up.or(waits) {
+            self.say(severity, text.into());
         }
-        let is_flowing = line.heard.n_heard() != n_before;
         (asked, is_flowing)
     }
 
@@ -129,6 +166,7 @@ impl Seat {
                 on_arrival: signals.free_clock(),
                 offline: false,
                 bars: signals.bars(),
+                listen_to: signals.listen_to(),
             };
             asked.push(Asked::Continue(Box::new(line.place(request, lead, listens))));
         }
@@ -152,10 +190,27 @@ impl Seat {
         Some(end - line.heard.n_before(end, usize::MAX) as i64)
     }
 
+    /// Every stretch that is remembered, oldest first.
+    pub fn stored(&self) -> Vec<Stored> {
+        self.line.lock().as_ref().map_or(Vec::new(), |line| line.heard.stored())
+    }
+
+    /// A stretch as the host sent it, if it is still remembered.
+    pub fn read(&self, lane: Lane, stored: &Stored) -> Option<Vec<[f32; 2]>> {
+        self.line.lock().as_ref()?.heard.read(lane, stored)
+    }
+
+    /// Up to `n_frames` of the song before song position `end`, as they were heard last, in stereo.
+    pub fn heard_before(&self, lane: Lane, end: i64, n_frames: usize) -> Vec<[f32; 2]> {
+        let guard = self.line.lock();
+        let heard = guard.as_ref().map(|line| line.heard.before(lane, end, n_frames));
+        heard.and_then(Result::ok).unwrap_or_default()
+    }
+
     /// The frames `wanted` of the song as far as they are remembered, if `run` is still going on.
     pub fn heard(&self, run: Run, wanted: Range<i64>) -> Option<Stretch> {
         let guard = self.line.lock();
-        guard.as_ref().filter(|line| line.is_in(run)).map(|line| line.stretch(wanted))
+        guard.as_ref().filter(|line| line.is_in(run)).map(|line| line.stretch(run.2, wanted))
     }
 
     /// Seconds since the song passed `frame`, if it rolls; negative before.
@@ -163,6 +218,13 @@ impl Seat {
         let guard = self.line.lock();
         let signals = &guard.as_ref().filter(|line| line.epoch == epoch)?.signals;
         signals.rolling().then(|| (signals.playhead() - frame) as f64 / signals.rate())
+    }
+
+    /// A take came so long after the place where it was to take over.
+    pub fn count_late(&self, seconds: f64) {
+        if let Some(line) = &*self.line.lock() {
+            line.signals.health().count_late(seconds);
+        }
     }
 
     /// Longest prime that the model listens to, in seconds.
@@ -177,43 +239,54 @@ impl Seat {
     pub fn draw_heard(&self) {
         let mut guard = self.line.lock();
         let Some(line) = &mut *guard else { return };
-        if line.heard.n_heard() == line.n_drawn {
+        let capture = line.heard.status(line.signals.lost_frames());
+        let is_new = line.heard.n_heard() != line.n_drawn;
+        if !is_new && self.status().capture == capture {
             return;
         }
+        let overview = is_new.then(|| Arc::new(line.heard.overview()));
         line.n_drawn = line.heard.n_heard();
-        let overview = Arc::new(line.heard.overview());
         drop(guard);
-        self.publish(|status| status.captured = overview);
+        self.publish(|status| {
+            status.capture = capture;
+            if let Some(overview) = overview {
+                status.captured = overview;
+            }
+        });
     }
 
-    /// Sends a chunk to the audio thread, waiting for room if there is none.
+    /// Whether the link is still the one of `epoch`.
     ///
     /// # Errors
-    /// [`EngineError::RateChanged`] when the link is another one by now, [`EngineError::Stopped`] when
-    /// `stop` was raised while waiting.
-    pub fn push_chunk(
-        &self,
-        epoch: u64,
-        chunk: Box<Chunk>,
-        stop: &AtomicBool,
-    ) -> Result<(), EngineError> {
-        let mut chunk = chunk;
-        loop {
-            let mut guard = self.line.lock();
-            let line = guard.as_mut().ok_or(EngineError::Stopped)?;
-            if line.epoch != epoch {
-                return Err(EngineError::RateChanged);
-            }
-            line.playback.free_spent();
-            match line.playback.push(chunk) {
-                Ok(()) => return Ok(()),
-                Err(back) => chunk = back,
-            }
-            drop(guard);
-            if stop.load(Relaxed) {
-                return Err(EngineError::Stopped);
-            }
-            std::thread::sleep(RETRY);
+    /// [`EngineError::RateChanged`] when it is another one by now, [`EngineError::Stopped`] without any.
+    pub fn check_link(&self, epoch: u64) -> Result<(), EngineError> {
+        match &*self.line.lock() {
+            Some(line) if line.epoch == epoch => Ok(()),
+            Some(_) => Err(EngineError::RateChanged),
+            None => Err(EngineError::Stopped),
         }
     }
+
+    /// Lets a take sound, and the one before until the place of this one comes.
+    ///
+    /// # Errors
+    /// As [`Self::check_link`].
+    pub fn play(&self, epoch: u64, newest: Region) -> Result<(), EngineError> {
+        self.check_link(epoch)?;
+        let mut guard = self.line.lock();
+        let line = guard.as_mut().ok_or(EngineError::Stopped)?;
+        let older = line.sounding.pop();
+        line.sounding = older.and_then(|older| until(older, &newest)).into_iter().collect();
+        line.sounding.push(newest);
+        let regions = line.sounding.clone();
+        line.arrangements.send(Box::new(Arrangement { regions }));
+        Ok(())
+    }
+}
+
+/// `older` as far as `newest` lets it sound.
+fn until(older: Region, newest: &Region) -> Option<Region> {
+    let n_left = usize::try_from(newest.start()?.checked_sub(older.start()?)?).ok()?;
+    let n_frames = Some(older.n_frames.map_or(n_left, |n_frames| n_frames.min(n_left)));
+    Some(Region { n_frames, ..older }).filter(|_| n_left > 0)
 }

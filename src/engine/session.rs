@@ -1,7 +1,13 @@
 //! One generation, from what was heard to what is played; several takes of it at once.
 
 pub use super::story::Story;
-use super::{EngineError, model::Model, pieces::Pieces};
+use super::{
+    EngineError,
+    faults::{self, Fault},
+    model::Model,
+    pieces::Pieces,
+    room,
+};
 use crate::{
     jukebox::{
         Advance, LabelRow, LevelPrior, LevelSampler, LevelState, LevelWriter, Plan, PriorConfig,
@@ -158,7 +164,7 @@ fn planned<P: LevelPrior>(
     let song = song(model, request, prime.len() + n_new);
     let n_ctx = model.prior.config().n_ctx;
     let plan = Plan::adding(prime.len(), n_new, n_ctx, model.hop_tokens());
-    let states = states(request, prime, saved);
+    let states = states(request, prime, saved, n_new)?;
     Ok((song, plan, states))
 }
 
@@ -184,7 +190,10 @@ pub fn write<P: LevelPrior>(
         story.check_stopped()?;
         match top.advance()? {
             Advance::Opened(_) | Advance::Prefilled { .. } => continue,
-            Advance::Token(_) => story.at(Stage::Generating),
+            Advance::Token(_) => {
+                faults::panic_if_due(Fault::WorkerPanics);
+                story.at(Stage::Generating);
+            }
             Advance::Finished => break,
         }
         if n_windows < top.finished_of(0).n_windows {
@@ -216,13 +225,22 @@ pub fn write<P: LevelPrior>(
 }
 
 /// Where the takes begin: what was saved of all of them, or the prime.
-fn states(request: &Request, prime: &[u32], saved: Vec<LevelState>) -> Vec<LevelState> {
+fn states(
+    request: &Request,
+    prime: &[u32],
+    saved: Vec<LevelState>,
+    n_new: usize,
+) -> Result<Vec<LevelState>, EngineError> {
     let n_windows = saved.first().map_or(0, |state| state.n_windows);
     let fits = |state: &LevelState| state.codes.starts_with(prime) && state.n_windows == n_windows;
     if saved.len() == request.seeds.len() && saved.iter().all(fits) {
-        return saved;
+        return Ok(saved);
     }
-    let begin = |seed: &u64| LevelState::new(prime.to_vec(), TokenRng::new(*seed));
+    let begin = |seed: &u64| {
+        let mut codes = prime.to_vec();
+        room::reserve(&mut codes, n_new)?;
+        Ok(LevelState::new(codes, TokenRng::new(*seed)))
+    };
     request.seeds.iter().map(begin).collect()
 }
 

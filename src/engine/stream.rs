@@ -1,4 +1,4 @@
-//! From the model's audio to chunks on the timeline: resampled, cut, counted and drawn.
+//! From the model's audio to a sound on the timeline: resampled, cut, counted and drawn.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use super::{EngineError, resample::StreamResampler, seat::Seat, session::Listener};
 use crate::{
-    link::{Anchor, CHUNK_FRAMES, Chunk, Phase, Progress, Severity, Waveform},
+    link::{Anchor, CHUNK_FRAMES, Phase, Progress, Region, Severity, Sound, Waveform},
     units::{FADE_SECONDS, READY_SECONDS, frames_from_seconds},
 };
 
@@ -49,7 +49,8 @@ pub struct Stream {
     resampler: StreamResampler,
     /// Resampled frames that do not fill a chunk yet.
     waiting: Vec<f32>,
-    n_chunks: usize,
+    /// What is sent; none before the first chunk, when its length is known.
+    sound: Option<Arc<Sound>>,
     n_frames_left: usize,
     n_drawn: usize,
     waveform: Waveform,
@@ -101,7 +102,7 @@ impl Stream {
             done: (config.begun, 0.0),
             resampler: StreamResampler::new(model_rate, host_rate)?,
             waiting: Vec::new(),
-            n_chunks: 0,
+            sound: None,
             n_frames_left: frames_from_seconds(config.length_seconds, host_rate),
             n_drawn: 0,
             waveform: Waveform {
@@ -121,7 +122,7 @@ impl Stream {
         let n_before = self.waiting.len();
         self.resampler.finish(&mut self.waiting)?;
         self.take_from(n_before);
-        if self.n_chunks == 0 && self.waiting.is_empty() {
+        if self.sound.is_none() && self.waiting.is_empty() {
             return Ok(()); // not one frame was made
         }
         while self.waiting.len() > CHUNK_FRAMES {
@@ -177,12 +178,28 @@ impl Stream {
     }
 
     fn send(&mut self, n_frames: usize, is_last: bool) -> Result<(), EngineError> {
-        let frames: Box<[f32]> = self.waiting.drain(..n_frames).collect();
-        let chunk =
-            Chunk { take: self.take, anchor: self.anchor, index: self.n_chunks, frames, is_last };
-        self.seat.push_chunk(self.epoch, Box::new(chunk), &self.stop)?;
-        self.n_chunks += 1;
-        let n_sent = (self.n_chunks - 1) * CHUNK_FRAMES + n_frames;
+        self.seat.check_link(self.epoch)?;
+        let n_in_all = self.waiting.len() + self.n_frames_left;
+        let frames = self.waiting.drain(..n_frames).map(|sample| [sample; 2]).collect();
+        let is_first = self.sound.is_none();
+        let sound = self.sound.get_or_insert_with(|| Arc::new(Sound::with_room(n_in_all)));
+        sound.push(frames);
+        if is_last {
+            sound.finish();
+        }
+        let n_sent = sound.n_frames();
+        if is_first {
+            let region = Region {
+                take: self.take,
+                anchor: self.anchor,
+                sound: Arc::clone(sound),
+                first: 0,
+                n_frames: None,
+                gain: 1.0,
+                takes_over: self.takes_over,
+            };
+            self.seat.play(self.epoch, region)?;
+        }
         let n_needed = frames_from_seconds(READY_SECONDS + FADE_SECONDS, self.host_rate);
         if self.ready.is_none() && (n_needed < n_sent || is_last) {
             self.ready = Some((Instant::now(), self.done.1));
@@ -195,6 +212,7 @@ impl Stream {
     fn tell_if_late(&self) {
         let Some(late) = self.seat.seconds_since(self.epoch, self.seam_frame) else { return };
         if self.takes_over && (0.0..MAX_LATE_SECONDS).contains(&late) {
+            self.seat.count_late(late);
             self.seat.say(
                 Severity::Note,
                 format!(
@@ -241,7 +259,7 @@ impl Listener for Stream {
         while self.waiting.len() > CHUNK_FRAMES {
             self.send(CHUNK_FRAMES, false)?; // one frame always stays, to be the last
         }
-        if self.n_chunks > 0 {
+        if self.sound.is_some() {
             self.publish(false);
         }
         Ok(())

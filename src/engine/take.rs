@@ -5,6 +5,7 @@ use std::{ops::Range, sync::Arc, time::Instant};
 use super::{
     EngineError, Shared,
     follow::{Followed, follow},
+    health,
     model::Model,
     queue::Job,
     session::{Request, begin, write},
@@ -43,6 +44,7 @@ pub fn take(shared: &Shared, model: &Model, job: &mut Job) -> Result<Taken, Engi
         return Err(EngineError::NothingHeard);
     }
     announce(model, job);
+    health::begun();
     let host_rate = place.signals.rate();
     let prime_end = place.heard.end();
     let mut ear = job.seat.ear.lock();

@@ -4,11 +4,13 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Instant,
 };
 
 use super::{
     EngineError, Shared,
     ear::WORTH_TOKENS,
+    health,
     model::{Model, load_first},
     models::Models,
     pool::Pool,
@@ -22,6 +24,7 @@ pub fn run(shared: &Shared) {
     let mut pool = Pool::new();
     let mut models: Option<Models> = None;
     while let Some(work) = shared.queue.next() {
+        let _at_work = shared.meter.at_work();
         shared.tell_queue();
         match work {
             Work::LoadModel => {
@@ -30,13 +33,18 @@ pub fn run(shared: &Shared) {
                 models = pool.install(|| load(shared)).map(Models::new);
             }
             Work::Compose(mut job) => {
+                let begun = Instant::now();
                 let done = pool.install(|| {
                     catch_unwind(AssertUnwindSafe(|| compose(shared, models.as_mut(), &mut job)))
                         .unwrap_or_else(|panic| Err(EngineError::Panicked(words(&*panic))))
                 });
                 match done {
                     Ok(Taken::Later) => shared.queue.push(Work::Compose(job)),
-                    done => finish(&job, done.map(|_| ())),
+                    done => {
+                        let done = done.map(|_| ());
+                        health::ended(shared, &job, begun, &done);
+                        finish(&job, done);
+                    }
                 }
             }
             Work::Listen => {
@@ -44,7 +52,8 @@ pub fn run(shared: &Shared) {
                     let ahead = || pool.install(|| listen_ahead(shared, models.own()));
                     catch_unwind(AssertUnwindSafe(ahead))
                 });
-                if let Some(Err(_)) = listened {
+                if let Some(Err(panic)) = listened {
+                    shared.log.say(&format!("listening ahead failed ({})", words(&*panic)));
                     shared.seats.lock().iter().for_each(|seat| seat.ear.lock().forget());
                 }
             }
@@ -82,6 +91,9 @@ fn load(shared: &Shared) -> Option<Model> {
     match loaded {
         Ok((model, problems)) => {
             shared.tell_model(ModelStatus::Ready(Arc::new(model.summary())));
+            let summary = model.summary();
+            shared.log.say(&format!("loaded {} from {}", summary.name, summary.folder.display()));
+            problems.iter().for_each(|e| shared.log.say(&format!("skipped a model: {e}")));
             let skipped = problems.first().map(|e| format!("another model was skipped: {e}"));
             let untaught = model.pack.taught_problems().first();
             let untaught = untaught.map(|e| format!("a taught artist was left out: {e}"));
@@ -92,6 +104,7 @@ fn load(shared: &Shared) -> Option<Model> {
             Some(model)
         }
         Err(error) => {
+            shared.log.say(&format!("no model: {error}"));
             shared.tell_model(ModelStatus::Unavailable { reason: error.to_string() });
             None
         }
@@ -117,7 +130,7 @@ fn finish(job: &Job, done: Result<(), EngineError>) {
 }
 
 /// What a panic said.
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
+pub fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("for an unknown reason").to_owned()
 }

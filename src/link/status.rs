@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use super::{EngineLoad, HealthCounts};
+
 /// Everything the editor shows about one instance, but for the live numbers in [`super::Signals`].
 #[derive(Debug, Clone, Default)]
 pub struct Status {
@@ -9,10 +11,33 @@ pub struct Status {
     pub phase: Phase,
     /// What was heard, at its place in the song.
     pub captured: Arc<Waveform>,
+    /// How much is remembered, and what it takes.
+    pub capture: CaptureStatus,
     /// The newest take, complete or not.
     pub take: Option<TakeStatus>,
     /// The last thing the user should read.
     pub notice: Option<Notice>,
+    /// How often something went wrong for this instance.
+    pub health: HealthCounts,
+    /// What the engine costs.
+    pub load: EngineLoad,
+}
+
+/// The memory of what was heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CaptureStatus {
+    /// What is remembered of the song, in seconds.
+    pub seconds: f64,
+    /// What is remembered besides of what was played while the song rested, in seconds.
+    pub rest_seconds: f64,
+    /// Most that is remembered of either, in seconds.
+    pub max_seconds: f64,
+    /// Memory that it takes.
+    pub bytes: usize,
+    /// Frames that passed while the engine could not keep up.
+    pub lost_frames: u64,
+    /// Frames that held something that is no number; they are kept as they came.
+    pub non_finite: u64,
 }
 
 /// Whether there is a model to compose with.

@@ -9,7 +9,7 @@ mod text;
 pub use state::{StateError, load_state, save_state};
 pub use text::{parse, text};
 
-use crate::link::TakeOver;
+use crate::link::{DEFAULT_MEMORY_SECONDS, Lane, TakeOver};
 
 /// Index into [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +29,9 @@ pub enum ParamId {
     FollowTransport,
     Bypass,
     TakeOver,
+    MemorySeconds,
+    ListenTo,
+    MuteWhileRecording,
 }
 
 /// How a value reads and moves.
@@ -68,7 +71,7 @@ pub struct Param {
 }
 
 /// Number of parameters.
-pub const N_PARAMS: usize = 14;
+pub const N_PARAMS: usize = 17;
 
 /// Values of all parameters, in the table's order.
 pub type Values = [f64; N_PARAMS];
@@ -96,6 +99,11 @@ pub fn take_over(value: f64) -> TakeOver {
     TAKE_OVERS.get(value).map_or(TakeOver::default(), |(_, take_over)| *take_over)
 }
 
+/// What is continued, by the value of [`ParamId::ListenTo`].
+pub fn listen_to(value: f64) -> Lane {
+    if value > 0.5 { Lane::Sidechain } else { Lane::Input }
+}
+
 /// Every parameter, in [`ParamId`]'s order.
 #[rustfmt::skip]
 pub static TABLE: [Param; N_PARAMS] = [
@@ -113,6 +121,9 @@ pub static TABLE: [Param; N_PARAMS] = [
     param(12, "Follow transport", (0.0, 1.0, 1.0), Kind::OnOff, "On: takes play at their place in the song. Off: they play as soon as they are composed."),
     param(13, "Bypass", (0.0, 1.0, 0.0), Kind::Bypass, "The input passes untouched."),
     param(14, "Take over", (0.0, 2.0, 0.0), Kind::Choice(&[TAKE_OVERS[0].0, TAKE_OVERS[1].0, TAKE_OVERS[2].0]), "When the continuation replaces the input: as soon as it is there, or on the beat at the next bar line or the loop's end, without a gap."),
+    param(19, "Memory", (30.0, 1800.0, DEFAULT_MEMORY_SECONDS), Kind::Seconds, "How much of what passes is remembered, to be continued later."),
+    param(20, "Listen to", (0.0, 1.0, 0.0), Kind::Choice(&["input", "sidechain"]), "What is continued: the input, or what comes in on the sidechain."),
+    param(15, "Mute while recording", (0.0, 1.0, 1.0), Kind::OnOff, "On: takes are silent while the host records, so that the input is heard."),
 ];
 
 /// The values a fresh instance starts with.
@@ -137,6 +148,9 @@ impl ParamId {
         ParamId::FollowTransport,
         ParamId::Bypass,
         ParamId::TakeOver,
+        ParamId::MemorySeconds,
+        ParamId::ListenTo,
+        ParamId::MuteWhileRecording,
     ];
 
     /// The parameter that hosts know by this number.
@@ -181,6 +195,11 @@ impl Param {
             Kind::Seconds | Kind::Number | Kind::Percent | Kind::Decibels => 0,
             _ => (self.max - self.min) as u32,
         }
+    }
+
+    /// Whether hosts may move it by themselves. Less memory forgets what was heard, so only the user sets it.
+    pub fn is_automatable(&self) -> bool {
+        self.host_id != TABLE[ParamId::MemorySeconds.index()].host_id
     }
 
     /// Whether it is an act and not a setting: never saved, always back at 0.

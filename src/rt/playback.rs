@@ -1,169 +1,225 @@
-//! Plays takes at their place in the song: each begins, ends, pauses and resumes with a short fade, so
-//! that nothing the transport or the engine does can click.
+//! Plays an arrangement: at each frame of the song the topmost region that can sound. Two voices fade over into
+//! each other and into the input, so that nothing the transport or the engine does can click.
 
-use super::slot::Slot;
+use std::sync::Arc;
+
+use super::choice::{Choice, Rules};
 use crate::{
-    link::{PlaybackReader, max_chunks},
+    link::{Arrangement, ArrangementReader, Region},
     units::{FADE_SECONDS, READY_SECONDS, frames_from_seconds},
 };
 
-/// Chunks taken from the ring in one block at most.
-const MAX_RECEIVED: usize = 16;
-
-/// Chunks handed back in one block at most.
-const MAX_RETIRED: usize = 16;
-
-/// How long an older take goes on sounding while a newer one lies ahead.
-const PATIENCE_SECONDS: f64 = 30.0;
+/// Arrangements that may be here at once: the current one, and one for each voice that fades out.
+const N_SLOTS: usize = 3;
 
 /// The playing side of one instance. Runs on the audio thread.
 pub struct Playback {
-    reader: PlaybackReader,
-    /// The take that sounds when the song passes it.
-    current: Slot,
-    /// The take that replaces it as soon as that can be done unheard, or one on its way out.
-    other: Slot,
-    /// Song frame that is read; lags behind the song while an old place fades out.
-    reading: Option<i64>,
-    /// 0 when the take is silent, 1 when it has replaced the input.
-    gain: f32,
-    gain_step: f32,
-    fade_frames: i64,
-    /// A take that begins later than this in the song is not waited for.
-    patience_frames: i64,
-    /// So much must be ready before a take sounds, at first and after running dry.
-    resume_frames: i64,
-    last_frame: f32,
+    reader: ArrangementReader,
+    slots: [Option<Box<Arrangement>>; N_SLOTS],
+    /// Slot of the arrangement that is followed.
+    current: usize,
+    /// Their levels come to [`Rules::fade_frames`] at most; what is missing is the input.
+    voices: [Voice; 2],
+    rules: Rules,
+    /// What sounds, and for how many more frames.
+    choice: Choice,
+    is_muted: bool,
     n_received: u64,
+}
+
+/// Something that is being played.
+#[derive(Debug, Clone, Copy, Default)]
+struct Voice {
+    /// Where its arrangement is, and which region of it this is.
+    slot: usize,
+    region: usize,
+    /// Frame of the sound that comes next.
+    next: usize,
+    /// How far it has faded in, in frames of a fade; 0 is silent.
+    level: i64,
+    /// Held if the sound ends early, and faded from there.
+    last: [f32; 2],
 }
 
 impl Playback {
     /// Allocates; not for the audio thread.
-    pub fn new(reader: PlaybackReader, rate: f64) -> Self {
-        let fade_frames = frames_from_seconds(FADE_SECONDS, rate).max(1);
+    pub fn new(reader: ArrangementReader, rate: f64) -> Self {
+        let frames = |seconds| frames_from_seconds(seconds, rate) as i64;
         Self {
             reader,
-            current: Slot::new(max_chunks(rate)),
-            other: Slot::new(max_chunks(rate)),
-            reading: None,
-            gain: 0.0,
-            gain_step: 1.0 / fade_frames as f32,
-            fade_frames: fade_frames as i64,
-            patience_frames: frames_from_seconds(PATIENCE_SECONDS, rate) as i64,
-            resume_frames: frames_from_seconds(READY_SECONDS, rate) as i64,
-            last_frame: 0.0,
+            slots: Default::default(),
+            current: 0,
+            voices: Default::default(),
+            rules: Rules {
+                fade_frames: frames(FADE_SECONDS).max(1),
+                resume_frames: frames(READY_SECONDS),
+            },
+            choice: Choice::INPUT,
+            is_muted: false,
             n_received: 0,
         }
     }
 
-    /// Chunks received since the link was opened.
-    pub fn n_received(&self) -> u64 {
-        self.n_received
-    }
-
-    /// Takes new chunks from the ring and hands spent ones back. `now` is the song frame of the block, and
-    /// takes numbered below `lowest_take` are to go.
-    pub fn receive(&mut self, now: i64, lowest_take: u64) {
-        if self.current.take() != 0 && self.current.take() < lowest_take {
-            self.current.doom();
-        }
-        for _ in 0..MAX_RECEIVED {
-            self.make_room();
-            let Some(take) = self.reader.next_take() else { break };
-            let has_place = take == self.current.take() || take == self.other.take();
-            let is_newer = take > self.current.take() && take > self.other.take();
-            if is_newer && !self.current.is_empty() && !self.other.is_empty() {
-                self.other.doom(); // an even newer one; wait until its slot has been emptied
-                break;
-            }
-            let Some(chunk) = self.reader.pop() else { break };
-            let slot = match () {
-                _ if take < lowest_take || !(has_place || is_newer) => {
-                    let _ = self.reader.retire(chunk); // there is room for every chunk that can exist
-                    continue;
-                }
-                _ if take == self.current.take() || self.current.is_empty() => &mut self.current,
-                _ => &mut self.other,
-            };
+    /// Begins a block at song frame `now`: follows the newest arrangement, hands back what is spent, and gives
+    /// sounds a place that have none. Muted, everything fades out.
+    pub fn receive(&mut self, now: i64, is_muted: bool) {
+        self.is_muted = is_muted;
+        self.choice.n_frames = 0; // things may have changed
+        if let Some(newest) = self.reader.newest() {
             self.n_received += 1;
-            if let Err(chunk) = slot.accept(chunk, now) {
-                let _ = self.reader.retire(chunk);
+            self.follow(newest);
+        }
+        self.retire();
+        for region in self.regions() {
+            if region.start().is_none() && self.rules.can_begin(region) {
+                region.sound.arrive(now.saturating_sub(region.first as i64));
             }
         }
-        self.make_room();
     }
 
-    /// Lets a newer take move up once the current one is silent, and empties what is on its way out.
-    fn make_room(&mut self) {
-        let is_replaced = self.current.is_doomed() || self.other.take() > self.current.take();
-        if is_replaced && self.gain == 0.0 && !self.current.is_empty() {
-            self.move_up();
+    /// A number that grows whenever something new has come.
+    pub fn n_news(&self) -> u64 {
+        self.n_received + self.regions().iter().map(|region| region.ready().0 as u64).sum::<u64>()
+    }
+
+    /// The highest number of a take that can sound; 0 without any.
+    pub fn newest_take(&self) -> u64 {
+        self.regions().iter().map(|region| region.take).max().unwrap_or(0)
+    }
+
+    /// Whether `n_frames` of a take newer than `older` can be played as they should be, from song position
+    /// `frame` on.
+    pub fn is_ready(&self, older: u64, frame: i64, n_frames: i64) -> bool {
+        let mut newer = self.regions().iter().filter(|region| region.take > older);
+        newer.any(|region| self.rules.is_ready(region, frame, n_frames))
+    }
+
+    /// The next frame of what sounds, faded, and how far it has replaced the input (0 to 1), with the song at
+    /// `frame`, or resting. Within a block the song moves on by a frame with each call.
+    ///
+    /// Realtime-safe and branches only on what was prepared.
+    pub fn next(&mut self, frame: Option<i64>) -> ([f32; 2], f32) {
+        if self.choice.n_frames <= 0 {
+            self.choice = self.choose(frame);
         }
-        if self.current.is_empty() && !self.other.is_empty() && !self.other.is_doomed() {
-            std::mem::swap(&mut self.current, &mut self.other);
+        self.choice.n_frames -= 1;
+        let sounding = self.choice.region.and_then(|region| self.voice_for(region, frame));
+        if sounding.is_none() && self.voices.iter().all(|voice| voice.level == 0) {
+            return ([0.0; 2], 0.0);
         }
-        if self.other.is_doomed() && !self.other.is_empty() {
-            self.other.retire(&mut self.reader, MAX_RETIRED);
+        let [first, second] = &mut self.voices;
+        let full = self.rules.fade_frames;
+        match sounding {
+            Some(0) => first.give_way(second, full),
+            Some(_) => second.give_way(first, full),
+            None => [first, second].into_iter().for_each(Voice::fade_out),
         }
+        let (mut sum, mut presence) = ([0.0; 2], 0.0);
+        for voice in self.voices.iter_mut().filter(|voice| voice.level > 0) {
+            let share = voice.level as f32 / full as f32;
+            presence += share;
+            let arrangement = self.slots[voice.slot].as_ref();
+            voice.read(arrangement.and_then(|arrangement| arrangement.regions.get(voice.region)));
+            sum = [0, 1].map(|c| sum[c] + share * voice.last[c]);
+        }
+        (sum, presence.min(1.0))
     }
 
-    /// The newer take from here on; the older one goes.
-    fn move_up(&mut self) {
-        std::mem::swap(&mut self.current, &mut self.other);
-        self.other.doom();
-    }
-
-    /// Whether a newer take is to sound at song position `frame` or so soon after that the current one must
-    /// be faded out by then. One that begins later lets the current one sound until it comes.
-    fn is_replaced(&self, frame: Option<i64>) -> bool {
-        let comes = frame.is_none_or(|frame| {
-            self.other.anchor() <= frame.saturating_add(self.fade_frames + 2) // rounding
-                || self.other.anchor().saturating_sub(frame) > self.patience_frames
-        });
-        self.other.take() > self.current.take() && !self.other.is_doomed() && comes
-    }
-
-    /// Whether `n_frames` of `take` from song position `frame` on can be played as they should be.
-    pub fn is_ready(&self, take: u64, frame: i64, n_frames: usize) -> bool {
-        let mut slots = [&self.current, &self.other].into_iter();
-        slots.any(|slot| {
-            let n_needed = n_frames as i64 + self.resume_frames;
-            slot.take() == take && (slot.is_complete() || slot.n_ready(frame) > n_needed)
+    fn choose(&self, frame: Option<i64>) -> Choice {
+        let Some(frame) = frame.filter(|_| !self.is_muted) else { return Choice::INPUT };
+        self.rules.choose(self.regions(), frame, |region, offset| {
+            self.playing(region, offset).map_or(0, |voice| self.voices[voice].level)
         })
     }
 
-    /// The next frame of the take and how far it has replaced the input (0 to 1), with the song at `frame`,
-    /// or resting.
-    ///
-    /// Realtime-safe and branches only on what was prepared.
-    pub fn next(&mut self, frame: Option<i64>) -> (f32, f32) {
-        let mut is_replaced = self.is_replaced(frame);
-        if self.gain == 0.0 {
-            self.reading = frame;
-            if is_replaced && !self.current.is_empty() {
-                self.move_up();
-                is_replaced = false;
+    /// The voice that plays `region` at song position `frame`, if need be a silent one that begins now; none
+    /// while both fade out elsewhere.
+    fn voice_for(&mut self, region: usize, frame: Option<i64>) -> Option<usize> {
+        let wanted = self.regions().get(region)?;
+        let offset = frame?.saturating_sub(wanted.start()?);
+        if let Some(voice) = self.playing(region, offset) {
+            return Some(voice);
+        }
+        let next = wanted.first.saturating_add(offset.max(0) as usize);
+        let silent = self.voices.iter().position(|voice| voice.level == 0)?;
+        self.voices[silent] = Voice { slot: self.current, region, next, ..Voice::default() };
+        Some(silent)
+    }
+
+    /// The voice that sounds and plays frame `offset` of `region` next.
+    fn playing(&self, region: usize, offset: i64) -> Option<usize> {
+        let first = self.regions().get(region)?.first as i64;
+        self.voices.iter().position(|voice| {
+            let is_there = voice.next as i64 == first.saturating_add(offset);
+            is_there && voice.slot == self.current && voice.region == region && voice.level > 0
+        })
+    }
+
+    /// Goes over to `newest`. Voices go on where it has the same sound at the same place; others fade out.
+    fn follow(&mut self, newest: Box<Arrangement>) {
+        let current = self.regions();
+        let goes_on = self.voices.map(|voice| {
+            let played = current.get(voice.region).filter(|_| voice.slot == self.current)?;
+            newest.regions.iter().position(|region| is_same(region, played))
+        });
+        let stays = |slot| {
+            let mut voices = self.voices.iter().zip(goes_on);
+            voices.any(|(voice, next)| voice.level > 0 && voice.slot == slot && next.is_none())
+        };
+        let free = (0..N_SLOTS).find(|slot| !stays(*slot)).unwrap_or_default(); // two voices at most stay
+        for (voice, next) in self.voices.iter_mut().zip(goes_on) {
+            if let Some(region) = next {
+                (voice.slot, voice.region) = (free, region);
             }
         }
-        let is_in_place = frame.is_some() && frame == self.reading;
-        let n_ready = self.reading.map_or(0, |at| self.current.n_ready(at));
-        // enough left to fade out over, counting this frame, or the take has not ended and must not start
-        let wanted = if self.gain == 0.0 && !self.current.is_complete() {
-            self.resume_frames
-        } else {
-            (self.gain / self.gain_step).ceil() as i64 + 1
-        };
-        let sounds = is_in_place
-            && n_ready > wanted.min(self.fade_frames + self.resume_frames)
-            && !self.current.is_doomed()
-            && !is_replaced;
-
-        let step = if sounds { self.gain_step } else { -self.gain_step };
-        self.gain = (self.gain + step).clamp(0.0, 1.0);
-        if let Some(heard) = self.reading.and_then(|at| self.current.frame(at)) {
-            self.last_frame = heard; // held if the take ends early, and faded from there
+        self.current = free;
+        if let Some(spent) = self.slots[free].replace(newest) {
+            self.reader.retire(spent);
         }
-        self.reading = self.reading.map(|at| at.saturating_add(1));
-        (self.last_frame, self.gain)
     }
+
+    /// Sends back what is not followed and of which nothing sounds.
+    fn retire(&mut self) {
+        for (idx, slot) in self.slots.iter_mut().enumerate() {
+            let sounds = self.voices.iter().any(|voice| voice.slot == idx && voice.level > 0);
+            if idx != self.current
+                && !sounds
+                && let Some(spent) = slot.take()
+            {
+                self.reader.retire(spent);
+            }
+        }
+    }
+
+    fn regions(&self) -> &[Region] {
+        self.slots[self.current].as_ref().map_or(&[], |arrangement| &arrangement.regions)
+    }
+}
+
+impl Voice {
+    /// Fades in by a frame, as far as the other gives way.
+    fn give_way(&mut self, other: &mut Voice, full: i64) {
+        other.fade_out();
+        self.level = (self.level + 1).min(full - other.level);
+    }
+
+    fn fade_out(&mut self) {
+        self.level = (self.level - 1).max(0);
+    }
+
+    /// Takes the next frame of `region`, past its end if it fades out there.
+    fn read(&mut self, region: Option<&Region>) {
+        if let Some(region) = region
+            && let Some(frame) = region.sound.frame(self.next)
+        {
+            self.last = frame.map(|sample| sample * region.gain);
+        }
+        self.next = self.next.saturating_add(1);
+    }
+}
+
+/// Whether a voice can go from one to the other unheard.
+fn is_same(a: &Region, b: &Region) -> bool {
+    let origin = |region: &Region| Some(region.start()?.saturating_sub(region.first as i64));
+    Arc::ptr_eq(&a.sound, &b.sound) && origin(a) == origin(b) && a.gain == b.gain
 }

@@ -1,5 +1,7 @@
 //! A host without a plugin format: it rolls, loops, jumps and rests, and plays a tone into the engine.
 
+mod paced;
+
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -10,6 +12,7 @@ use encore::{
     link::{self, Armed, ModelStatus, Phase, Settings, TakeOver, Transport},
     rt::{AudioSide, Controls},
 };
+pub use paced::PacedTime;
 
 pub const RATE: f64 = 48_000.0;
 const BLOCK: usize = 480;
@@ -35,6 +38,9 @@ pub struct Host {
     pub input: Vec<f32>,
     pub out: Vec<f32>,
     at: i64,
+    /// How many times faster than real time it renders without saying so; none plays.
+    pub speed: Option<f64>,
+    time: PacedTime,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -70,8 +76,9 @@ impl Host {
         let instance = Instance::new(&Engine::shared(), Box::new(|| ()));
         let (audio_ends, engine_ends) = link::open(RATE);
         instance.attach(engine_ends);
+        let time = PacedTime::default();
         let host = Self {
-            audio: AudioSide::new(audio_ends),
+            audio: AudioSide::with_time(audio_ends, Box::new(time.clone())),
             instance,
             controls: Controls::default(),
             has_transport: true,
@@ -80,6 +87,8 @@ impl Host {
             input: Vec::new(),
             out: Vec::new(),
             at: 0,
+            speed: None,
+            time,
             _alone: alone,
         };
         host.wait_until(|host| matches!(host.instance.status().model, ModelStatus::Ready(_)));
@@ -183,6 +192,8 @@ impl Host {
             Some((_, end)) if self.at < end => n_frames.min((end - self.at) as usize),
             _ => n_frames,
         };
+        let seconds = n_frames as f64 / RATE;
+        self.time.pass(Duration::from_secs_f64(seconds / self.speed.unwrap_or(1.0)));
         let beat = self.bar as f64 / 4.0;
         let transport = match self.has_transport {
             true => Transport {

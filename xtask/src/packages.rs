@@ -9,9 +9,11 @@ enum Probe {
     Program(&'static str),
     Library(&'static str),
     File(&'static str),
+    /// Of Python.
+    Module(&'static str),
 }
 
-use Probe::{File, Library, Program};
+use Probe::{File, Library, Module, Program};
 
 /// What opening the editor without a screen takes: a display, and OpenGL in software.
 const DISPLAY: [(&str, Probe); 7] = [
@@ -37,6 +39,12 @@ const MUSIC: [(&str, Probe); 2] = [
     ("espeak-ng", Program("espeak-ng")),
 ];
 
+/// Ardour, which brings its scripted sessions along.
+const ARDOUR: [(&str, Probe); 1] = [("ardour", Program("ardour"))];
+
+/// Python, as far as hosts that come from PyPI need it.
+const PYTHON: [(&str, Probe); 1] = [("python3-venv", Module("ensurepip"))];
+
 /// Makes sure that music can be rendered.
 pub fn need_music() -> Result<(), Failure> {
     need(&MUSIC)
@@ -52,6 +60,21 @@ pub fn need_arm() -> Result<(), Failure> {
     need(&ARM)
 }
 
+/// Makes sure that Ardour can be scripted.
+pub fn need_ardour() -> Result<(), Failure> {
+    need(&ARDOUR)
+}
+
+/// Makes sure that Python can make environments.
+pub fn need_python() -> Result<(), Failure> {
+    need(&PYTHON)
+}
+
+/// The version of an installed package, as Debian says it; empty where it cannot be told.
+pub fn version(package: &str) -> String {
+    output("dpkg-query", &["-W", "-f", "${Version}", package]).unwrap_or_default()
+}
+
 fn need(packages: &[(&str, Probe)]) -> Result<(), Failure> {
     let libraries = output("ldconfig", &["-p"]).or_else(|| output("/sbin/ldconfig", &["-p"]));
     let libraries = libraries.unwrap_or_default();
@@ -59,6 +82,7 @@ fn need(packages: &[(&str, Probe)]) -> Result<(), Failure> {
         Program(name) => on_path(name),
         Library(name) => libraries.contains(name),
         File(path) => Path::new(path).is_file(),
+        Module(name) => has_module(name),
     };
     let missing: Vec<_> =
         packages.iter().filter(|(_, probe)| !is_there(probe)).map(|(name, _)| *name).collect();
@@ -91,6 +115,11 @@ fn apt(args: &[&str]) -> Result<(), Failure> {
         Ok(status) if status.success() => Ok(()),
         _ => Err(Failure(format!("apt-get {} failed", args.join(" ")))),
     }
+}
+
+fn has_module(name: &str) -> bool {
+    let import = Command::new("python3").args(["-c", &format!("import {name}")]).output();
+    import.is_ok_and(|import| import.status.success())
 }
 
 pub fn on_path(program: &str) -> bool {

@@ -93,23 +93,26 @@ pub fn target() -> PathBuf {
 }
 
 /// Where the bundles go.
-fn bundles() -> PathBuf {
+pub fn bundles() -> PathBuf {
     target().join("bundled")
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
+/// Copies a folder and all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
     let explain = |e: std::io::Error| Failure(format!("{} cannot be copied: {e}", from.display()));
     fs::create_dir_all(to).map_err(explain)?;
     for entry in fs::read_dir(from).map_err(explain)? {
         let path = entry.map_err(explain)?.path();
-        if let Some(name) = path.file_name() {
-            copy(&path, &to.join(name))?;
+        match path.file_name() {
+            Some(name) if path.is_dir() => copy_folder(&path, &to.join(name))?,
+            Some(name) => copy(&path, &to.join(name))?,
+            None => (),
         }
     }
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+pub fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     let copied = fs::copy(from, to);
     copied.map(|_| ()).map_err(|e| Failure(format!("{} cannot be copied: {e}", from.display())))
 }

@@ -1,8 +1,9 @@
 //! The CLAP adapter, on clack, which makes each of CLAP's threads a type and catches panics.
 //!
 //! `main_thread` answers the host's questions, `processor` runs audio, `gui` holds the window,
-//! `events` translates events and time.
+//! `events` translates events and time; `entry` is where hosts come in.
 
+mod entry;
 mod events;
 mod gui;
 mod main_thread;
@@ -20,7 +21,7 @@ use clack_extensions::{
     state_context::PluginStateContext,
     tail::PluginTail,
 };
-use clack_plugin::{clack_export_entry, plugin::features, prelude::*};
+use clack_plugin::{plugin::features, prelude::*};
 use parking_lot::Mutex;
 
 use self::{main_thread::Main, processor::ClapProcessor};
@@ -100,5 +101,3 @@ impl Drop for Shared<'_> {
         guard((), || self.core.set_waker(None));
     }
 }
-
-clack_export_entry!(SinglePluginEntry<Encore>);
