@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!    audio thread              engine threads                     audio thread
-//!  host in ─► capture ─ring─► encode ─► prior ─► decode ─chunks─► playback ─► host out
+//!  host in ─► capture ─ring─► encode ─► prior ─► decode ─sounds─► playback ─► host out
 //!    editor ── Command ──► engine ── Status ──► editor
 //! ```
 //!
@@ -17,10 +17,10 @@
 //! | `jukebox::device` | priors on a graphics card, with candle | `jukebox` |
 //! | [`pack`] | model packs on disk: opened, verified, read into networks | `jukebox`, `units` |
 //! | [`lyrics`] | the words of a song, as tokens that models read | nothing |
-//! | [`link`] | the only types that cross threads: rings, commands, status | `units` |
+//! | [`link`] | the only types that cross threads: rings, commands, status | `takes`, `units` |
 //! | [`rt`] | the audio thread: capture, playback, mix, meters | `link`, `units` |
 //! | [`takes`] | takes as data: codes, recipe, audio files, pictures | `units` |
-//! | [`engine`] | the background side: sessions, streaming, the shared model | `link`, `jukebox`, `pack`, `units` |
+//! | [`engine`] | the background side: sessions, streaming, takes, the shared model | `link`, `jukebox`, `pack`, `takes`, `units` |
 //! | [`corpus`] | music to train on, composed and rendered from a seed | `units` |
 //! | [`judge`] | how good music is, in numbers | `units` |
 //! | [`train`] | losses, the optimiser, the runs that make packs | `corpus`, `jukebox`, `lyrics`, `pack`, `units` |

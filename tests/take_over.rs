@@ -210,6 +210,29 @@ fn a_bounce_waits_for_the_bar_and_for_the_take() {
 }
 
 #[test]
+fn a_render_that_nobody_announced_waits_as_well() {
+    let mut host = Host::open();
+    host.fill(60_000);
+    host.speed = Some(20.0);
+    host.roll(100_000); // until it is found out
+
+    let seam = host.at();
+    host.audio.ask_continue(settings());
+    host.roll(40_000);
+
+    assert_eq!(host.seam(), seam);
+    assert_takes_over(&host.out, 0, seam);
+    let notice = host.notice(); // none if the take was there at once
+    assert!(notice.is_none_or(|notice| notice.contains("faster than real time")));
+    host.speed = None;
+    host.wait_until_idle();
+    host.roll(20_000); // that it is real time again
+    host.audio.ask_continue(Settings { length_seconds: 20.0, ..settings() });
+    host.roll(480);
+    assert!(!host.instance.status().take.as_ref().is_some_and(|take| take.is_complete));
+}
+
+#[test]
 fn what_was_listened_to_ahead_changes_nothing() {
     let takes = [false, true].map(|is_paced| {
         let mut host = Host::open();

@@ -115,6 +115,8 @@ fn a_taught_artist_plays_between_takes_of_the_packs_own() {
             temperature: 0.95,
             top_p: 0.92,
             seed: 3,
+            n_takes: 1,
+            song_seconds: 0.0,
             take_over: TakeOver::AtOnce,
         });
         let take = roll(&mut audio, 60_000, 48_000);

@@ -41,6 +41,8 @@ fn the_last_instance_takes_every_thread_with_it_even_while_composing() {
             temperature: 1.0,
             top_p: 1.0,
             seed: 1,
+            n_takes: 1,
+            song_seconds: 0.0,
             take_over: TakeOver::AtOnce,
         }));
         while !matches!(instance.status().phase, Phase::Composing(_)) {

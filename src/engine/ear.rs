@@ -9,7 +9,7 @@ use super::{
     seat::Seat,
     tokens::{Stretch, TokenGrid},
 };
-use crate::units::seconds_from_frames;
+use crate::{link::Lane, units::seconds_from_frames};
 
 /// New tokens for which it is worth listening while nobody waits for them, and while somebody does: each
 /// piece costs what its codes depend on besides.
@@ -19,8 +19,9 @@ pub const AWAITED_TOKENS: i64 = 32;
 /// Most tokens that are listened to in one go.
 const PIECE_TOKENS: i64 = 192;
 
-/// Which stretch of sound codes belong to: the link, and the run of frames without a jump in the song.
-pub type Run = (u64, u64);
+/// Which stretch of sound codes belong to: the link, the run of frames without a jump in the song, and which
+/// of the things that are heard.
+pub type Run = (u64, u64, Lane);
 
 /// What was heard and written down so far.
 #[derive(Default)]
@@ -179,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        link::{self, AudioEnds, Mark},
+        link::{self, AudioEnds, Mark, Motion},
         pack::Pack,
     };
 
@@ -195,7 +196,8 @@ mod tests {
         let seat = Seat::new(Box::new(|| ()), Arc::default());
         let (mut audio, engine) = link::open(RATE);
         seat.attach(engine);
-        assert!(audio.capture.mark(Mark::Span { at: 0, song_frame: -777 }));
+        let span = Mark::Span { at: 0, song_frame: -777, motion: Motion::Rolls };
+        assert!(audio.capture.mark(span));
         (seat, audio)
     }
 
@@ -204,7 +206,7 @@ mod tests {
         let at = audio.capture.n_written();
         let sample = |i: u64| (i as f32 * 0.031).sin() * (i as f32 * 0.00013).cos() * loudness;
         let block: Vec<f32> = (at..at + 4_800).map(sample).collect();
-        assert_eq!(audio.capture.write(&block, &block), block.len());
+        assert_eq!(audio.capture.write(&block, &block, None), block.len());
         seat.listen();
     }
 
@@ -248,7 +250,7 @@ mod tests {
         let mut heard = Stretch { start: 0, frames: vec![0.1; 48_000] };
         heard.frames[24_000] = f32::NAN;
 
-        let refused = ear.codes(&model, RATE, (1, 0), &heard, 0..100).unwrap_err();
+        let refused = ear.codes(&model, RATE, (1, 0, Lane::Input), &heard, 0..100).unwrap_err();
 
         assert!(refused.to_string().contains("0.500 s in"), "{refused}");
     }

@@ -126,7 +126,8 @@ fn start<'m>(
     {
         return Ok(None); // there is time, or nothing to be done
     }
-    let top = begin(model, &request(job, ahead_seconds), vec![0; n_tokens], Vec::new())?;
+    let request = request(job, ahead_seconds, grid.start_of(tokens.start));
+    let top = begin(model, &request, vec![0; n_tokens], Vec::new())?;
     Ok(Some(Box::new(Ahead { next: tokens.start, tokens, top })))
 }
 

@@ -2,17 +2,22 @@
 //! keeps the picture of what was heard up to date.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use super::{
-    Shared,
-    line::Asked,
+    EngineError, Shared,
+    batch::Batch,
+    faults::{self, Fault},
+    health::Watch,
+    line::{Asked, Source},
     queue::{Job, Ticket, Work},
     seat::Seat,
+    worker::words,
 };
-use crate::link::{ModelStatus, Phase, Severity};
+use crate::link::{Lane, ModelStatus, Phase, Severity};
 
 /// Between two rounds while audio flows, and while none does.
 const BUSY_ROUND: Duration = Duration::from_millis(5);
@@ -24,10 +29,37 @@ const NUDGE_ROUND: Duration = Duration::from_millis(100);
 /// Between two pictures of what was heard.
 const PICTURE_ROUND: Duration = Duration::from_millis(50);
 
-/// Listens until the engine goes.
+/// Listens until the engine goes. A panic costs one round, and is told.
 pub fn run(shared: &Shared) {
-    let (mut last_picture, mut last_nudge) = (Instant::now(), Instant::now());
+    shared.log.say(&format!("engine {} starts", env!("CARGO_PKG_VERSION")));
+    let mut rounds = Rounds::new();
     while !shared.quit.load(Relaxed) {
+        let pause = catch_unwind(AssertUnwindSafe(|| rounds.next(shared)));
+        let pause = pause.unwrap_or_else(|panic| {
+            let problem = EngineError::Panicked(words(&*panic)).to_string();
+            shared.log.say(&problem);
+            shared.say(Severity::Error, &problem);
+            IDLE_ROUND
+        });
+        std::thread::park_timeout(pause);
+    }
+}
+
+/// What is done only now and then.
+struct Rounds {
+    last_picture: Instant,
+    last_nudge: Instant,
+    watch: Watch,
+}
+
+impl Rounds {
+    fn new() -> Self {
+        Self { last_picture: Instant::now(), last_nudge: Instant::now(), watch: Watch::new() }
+    }
+
+    /// Listens to everyone once; how long to rest then.
+    fn next(&mut self, shared: &Shared) -> Duration {
+        faults::panic_if_due(Fault::KeeperPanics);
         let seats = shared.seats.lock().clone();
         let mut is_busy = false;
         for seat in &seats {
@@ -37,16 +69,19 @@ pub fn run(shared: &Shared) {
                 obey(shared, seat, asked);
             }
         }
-        if is_busy && last_nudge.elapsed() > NUDGE_ROUND {
+        if is_busy && self.last_nudge.elapsed() > NUDGE_ROUND {
             shared.queue.nudge();
-            last_nudge = Instant::now();
+            self.last_nudge = Instant::now();
         }
-        if last_picture.elapsed() > PICTURE_ROUND {
-            seats.iter().for_each(|seat| seat.draw_heard());
-            last_picture = Instant::now();
+        if self.last_picture.elapsed() > PICTURE_ROUND {
+            for seat in &seats {
+                seat.draw_heard();
+                seat.hear_host();
+            }
+            self.last_picture = Instant::now();
         }
-        drop(seats); // a seat may be the last of its instance
-        std::thread::park_timeout(if is_busy { BUSY_ROUND } else { IDLE_ROUND });
+        self.watch.look(shared);
+        if is_busy { BUSY_ROUND } else { IDLE_ROUND }
     }
 }
 
@@ -66,8 +101,14 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
     };
     let refusal = match &seat.status().model {
         ModelStatus::Unavailable { reason } => Some(reason.clone()),
-        _ if place.armed.is_none() && place.heard.frames.is_empty() => {
-            Some(super::EngineError::NothingHeard.to_string())
+        _ if matches!(place.source, Source::Heard)
+            && place.armed.is_none()
+            && place.heard.frames.is_empty() =>
+        {
+            Some(match place.run.2 {
+                Lane::Input => EngineError::NothingHeard.to_string(),
+                Lane::Sidechain => EngineError::SidechainSilent.to_string(),
+            })
         }
         _ => None,
     };
@@ -81,7 +122,8 @@ pub fn obey(shared: &Shared, seat: &Arc<Seat>, asked: Asked) {
     let ticket = Arc::new(Ticket::default());
     *newest = Some(Arc::clone(&ticket));
     drop(newest);
-    let job = Job { seat: Arc::clone(seat), ticket, place, asked_at: Instant::now() };
+    let (batch, asked_at) = (Batch::default(), Instant::now());
+    let job = Job { seat: Arc::clone(seat), ticket, place, batch, asked_at };
     shared.queue.push(Work::Compose(Box::new(job)));
     shared.tell_queue();
 }

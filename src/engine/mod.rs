@@ -5,23 +5,33 @@
 //! nothing to compose, the worker turns what is heard into codes ahead of time. The audio thread and the
 //! editor never wait for either.
 
+mod arrange;
+mod batch;
 mod ear;
 mod error;
+pub mod faults;
 pub mod finer;
 mod follow;
+mod health;
 mod heard;
 mod keeper;
 mod line;
+mod log;
 pub mod model;
 mod models;
 mod pace;
 pub mod pieces;
 mod pool;
 mod queue;
+mod recall;
+pub mod recipe;
 pub mod resample;
 pub mod room;
 mod seat;
 pub mod session;
+mod shelf;
+mod sounding;
+mod start;
 mod story;
 mod stream;
 mod take;
@@ -40,12 +50,19 @@ use std::{
 use parking_lot::Mutex;
 
 pub use error::EngineError;
+use health::Meter;
+pub use health::{TakesSoFar, takes_so_far};
+pub use heard::Stored;
 use line::Asked;
+use log::Log;
 use pace::Pace;
 use queue::{Queue, Work};
-use seat::{Changed, Seat};
+use seat::{Changed, From, Seat};
 
-use crate::link::{Command, EngineEnds, ModelStatus, Phase, Severity, Status};
+use crate::{
+    link::{Command, EngineEnds, Lane, ModelStatus, Phase, Settings, Severity, Status},
+    takes::{Edit, Recipe, TakeId, Tree},
+};
 
 /// The engine of this process, while some instance holds it.
 static ENGINE: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
@@ -63,6 +80,8 @@ struct Shared {
     seats: Mutex<Vec<Arc<Seat>>>,
     model: Mutex<ModelStatus>,
     pace: Arc<Pace>,
+    meter: Meter,
+    log: Log,
     /// Where the plugin or program itself lies, to find packs beside it.
     binary: Option<PathBuf>,
 }
@@ -86,6 +105,8 @@ impl Engine {
             seats: Mutex::default(),
             model: Mutex::default(),
             pace: Arc::default(),
+            meter: Meter::new(),
+            log: Log::new(),
             binary: process_path::get_dylib_path(),
         });
         shared.queue.push(Work::LoadModel);
@@ -116,7 +137,7 @@ impl Shared {
     fn tell_model(&self, model: ModelStatus) {
         *self.model.lock() = model.clone();
         for seat in self.seats.lock().clone() {
-            seat.publish(|status| status.model = model.clone());
+            seat.set_model(&model);
         }
     }
 
@@ -150,24 +171,42 @@ impl Instance {
         seats.push(Arc::clone(&seat));
         let model = engine.shared.model.lock().clone();
         drop(seats);
-        seat.publish(|status| status.model = model);
+        seat.set_model(&model);
         Self { engine: Arc::clone(engine), seat }
     }
 
-    /// Connects to the audio side, which has just been prepared. What was heard at another rate is
-    /// forgotten, and what is being composed for it ends with a notice.
+    /// Connects to the audio side, which has just been prepared. What was heard at another rate is kept; what
+    /// is being composed for it ends with a notice, and takes are decoded again.
     pub fn attach(&self, ends: EngineEnds) {
         self.seat.attach(ends);
+        self.engine.shared.queue.recall();
     }
 
     /// Passes a wish of the editor on.
     pub fn send(&self, command: Command) {
         let shared = &self.engine.shared;
         match command {
-            Command::Continue(settings) => {
-                for asked in self.seat.ask(settings) {
-                    keeper::obey(shared, &self.seat, asked);
+            Command::Continue(settings) => self.ask(settings, From::Playhead),
+            Command::ContinueAt { song_frame, settings } => {
+                self.ask(settings, From::Heard { song_frame });
+            }
+            Command::ContinueFrom { take: id, at_seconds, settings } => {
+                match self.seat.look_at_shelf(|shelf| shelf.tree().get(id).cloned()) {
+                    Some(take) => {
+                        self.ask(settings, From::Take { take: Box::new(take), at_seconds });
+                    }
+                    None => self.refuse(&EngineError::NoTake(id)),
                 }
+            }
+            Command::ImportRecipe { json, settings } => match Recipe::from_json(&json) {
+                Ok(recipe) => self.ask(settings, From::Recipe(Box::new(recipe))),
+                Err(why) => self.refuse(&EngineError::Recipe { why }),
+            },
+            Command::Edit(edit) => self.edit(edit),
+            Command::Undo => self.change_takes(|shelf| shelf.undo()),
+            Command::Redo => self.change_takes(|shelf| shelf.redo()),
+            Command::Compare(compares) => {
+                self.seat.arrange(|shelf| shelf.set_compares(compares));
             }
             Command::Stop => keeper::obey(shared, &self.seat, Asked::Stop),
             Command::ReloadModel => {
@@ -176,6 +215,67 @@ impl Instance {
             }
             Command::DismissNotice => self.seat.publish(|status| status.notice = None),
         }
+    }
+
+    /// Every stretch of what was heard that is remembered, oldest first.
+    pub fn stored(&self) -> Vec<Stored> {
+        self.seat.stored()
+    }
+
+    /// A stretch as the host sent it, bit by bit; none where it is forgotten by now.
+    pub fn read(&self, lane: Lane, stored: &Stored) -> Option<Vec<[f32; 2]>> {
+        self.seat.read(lane, stored)
+    }
+
+    /// Up to `n_frames` of the song before song position `end`, as they were heard last; what was heard at
+    /// another rate is brought to this one.
+    pub fn heard_before(&self, lane: Lane, end: i64, n_frames: usize) -> Vec<[f32; 2]> {
+        self.seat.heard_before(lane, end, n_frames)
+    }
+
+    /// Calls `use_it` with the takes as they are now, those that are being composed left out.
+    pub fn with_takes<R>(&self, use_them: impl FnOnce(&Tree) -> R) -> R {
+        self.seat.look_at_shelf(|shelf| use_them(shelf.tree()))
+    }
+
+    /// Puts the takes of a project in the place of all that are here; they are decoded in the background. What
+    /// is being composed is stopped and left out.
+    pub fn load_takes(&self, tree: Tree) {
+        self.seat.load(tree);
+        self.engine.shared.queue.recall();
+    }
+
+    /// A take's recipe as JSON with the codes of its prime, for [`Command::ImportRecipe`] and the command line.
+    pub fn recipe(&self, take: TakeId) -> Option<String> {
+        let music = self.with_takes(|tree| tree.get(take).map(|take| take.music.clone()))?;
+        Some(music.shared_recipe().to_json())
+    }
+
+    fn ask(&self, settings: Settings, from: From) {
+        let (asked, refusal) = self.seat.ask(settings, from);
+        for asked in asked {
+            keeper::obey(&self.engine.shared, &self.seat, asked);
+        }
+        if let Some(problem) = refusal {
+            self.refuse(&problem);
+        }
+    }
+
+    fn edit(&self, edit: Edit) {
+        let edited = self.seat.arrange(|shelf| shelf.apply(edit));
+        self.engine.shared.queue.recall();
+        if let Err(problem) = edited {
+            self.seat.say(Severity::Error, problem.to_string());
+        }
+    }
+
+    fn change_takes(&self, change: impl FnOnce(&mut shelf::Shelf)) {
+        self.seat.arrange(change);
+        self.engine.shared.queue.recall();
+    }
+
+    fn refuse(&self, problem: &EngineError) {
+        self.seat.say(Severity::Error, problem.to_string());
     }
 
     /// How things are; a snapshot.

@@ -20,6 +20,9 @@ pub struct Model<P = Prior> {
     pub prior: P,
     /// Memory that the prior's weights take.
     n_bytes: u64,
+    /// Of the pack.
+    hash: String,
+    backend: String,
 }
 
 impl Model {
@@ -41,7 +44,8 @@ impl Model {
         let vqvae = pack.load_vqvae()?.into();
         let prior = pack.load_prior_as(pack.top_level(), precision)?;
         let n_bytes = pack.prior_bytes(pack.top_level(), precision);
-        Ok(Self { pack, vqvae, prior, n_bytes })
+        let (hash, backend) = (pack.hash(), on_kernels(precision));
+        Ok(Self { pack, vqvae, prior, n_bytes, hash, backend })
     }
 
     /// The same with the prior that plays this artist, beside this one's; takes a while.
@@ -53,7 +57,8 @@ impl Model {
         let precision = room::fastest(&pack, pack.top_level())?;
         let prior = pack.load_prior_as(pack.top_level(), precision)?;
         let n_bytes = pack.prior_bytes(pack.top_level(), precision);
-        Ok(Self { pack, vqvae: Arc::clone(&self.vqvae), prior, n_bytes })
+        let (hash, backend) = (self.hash.clone(), on_kernels(precision));
+        Ok(Self { pack, vqvae: Arc::clone(&self.vqvae), prior, n_bytes, hash, backend })
     }
 }
 
@@ -70,7 +75,9 @@ impl Model<DevicePrior> {
         let vqvae = pack.load_vqvae()?.into();
         let prior = pack.load_prior_on(pack.top_level(), device, precision)?;
         let n_bytes = prior.n_bytes();
-        Ok(Self { pack, vqvae, prior, n_bytes })
+        let backend = format!("candle-{}-{}", device.choice().kind(), precision.name());
+        let hash = pack.hash();
+        Ok(Self { pack, vqvae, prior, n_bytes, hash, backend })
     }
 }
 
@@ -88,6 +95,16 @@ impl<P: LevelPrior> Model<P> {
     /// Rate of the model's audio, in Hz.
     pub fn rate(&self) -> f64 {
         f64::from(self.pack.sample_rate())
+    }
+
+    /// What tells its pack from any other.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// What the networks run on, for recipes.
+    pub fn backend(&self) -> &str {
+        &self.backend
     }
 
     /// Tokens by which windows move on; what remains of a window is the most that is ever listened to.
@@ -119,6 +136,7 @@ impl<P: LevelPrior> Model<P> {
         let ids = 0..labels.artists.len() as u32;
         PackSummary {
             name: self.pack.name().to_owned(),
+            hash: self.hash.clone(),
             licence: self.pack.manifest().licence.clone(),
             folder: self.pack.dir().to_owned(),
             n_parameters: self.pack.parameters() as usize,
@@ -133,6 +151,10 @@ impl<P: LevelPrior> Model<P> {
             },
         }
     }
+}
+
+fn on_kernels(precision: Precision) -> String {
+    format!("cpu-{}", precision.name())
 }
 
 /// The first pack on the search path that loads, and what was wrong with those before it. `binary` is the

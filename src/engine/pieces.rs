@@ -62,6 +62,16 @@ impl Pieces {
         n_codes >= self.n_decoded + self.piece + self.reach
     }
 
+    /// Whether another piece can be made of `n_codes`, if these are all that will ever be.
+    pub fn can_go_on(&self, n_codes: usize) -> bool {
+        !self.is_done() && (self.is_due(n_codes) || self.n_total <= n_codes)
+    }
+
+    /// Tokens before the first that is handed out.
+    pub fn n_prime(&self) -> usize {
+        self.n_prime
+    }
+
     /// The end of the prime as the model hears it, up to the seam.
     ///
     /// # Errors

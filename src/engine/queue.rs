@@ -11,7 +11,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{line::Place, seat::Seat};
+use super::{batch::Batch, line::Place, seat::Seat};
 
 /// The right to be worked on, which its owner may give up.
 #[derive(Default)]
@@ -40,6 +40,7 @@ pub struct Job {
     pub seat: Arc<Seat>,
     pub ticket: Arc<Ticket>,
     pub place: Box<Place>,
+    pub batch: Batch,
     pub asked_at: Instant,
 }
 
@@ -48,6 +49,8 @@ pub enum Work {
     /// Look for packs and load the first.
     LoadModel,
     Compose(Box<Job>),
+    /// Decode takes that are there as codes; only if nobody waits for anything.
+    Recall,
     /// Listen to what is heard meanwhile; only if there is nothing else to do.
     Listen,
 }
@@ -62,7 +65,10 @@ pub struct Queue {
 #[derive(Default)]
 struct Inner {
     waiting: VecDeque<Work>,
+    may_recall: bool,
     may_listen: bool,
+    /// Of the two that are done while nobody waits, the last one was recalling.
+    has_recalled: bool,
     is_closed: bool,
 }
 
@@ -78,6 +84,12 @@ impl Queue {
         self.wake.notify_one();
     }
 
+    /// There may be takes to decode.
+    pub fn recall(&self) {
+        self.inner.lock().may_recall = true;
+        self.wake.notify_one();
+    }
+
     /// The next piece of work; none once the queue is closed.
     pub fn next(&self) -> Option<Work> {
         let mut inner = self.inner.lock();
@@ -87,6 +99,11 @@ impl Queue {
             }
             if let Some(work) = inner.waiting.pop_front() {
                 return Some(work);
+            }
+            inner.has_recalled = inner.may_recall && !(inner.may_listen && inner.has_recalled);
+            if inner.has_recalled {
+                inner.may_recall = false;
+                return Some(Work::Recall);
             }
             if std::mem::take(&mut inner.may_listen) {
                 return Some(Work::Listen);
@@ -99,7 +116,7 @@ impl Queue {
     pub fn rest(&self, longest: Duration) -> bool {
         let is_ready = |work: &Work| match work {
             Work::Compose(job) => job.place.armed.is_none() && !job.ticket.is_stopped(),
-            Work::LoadModel | Work::Listen => true,
+            Work::LoadModel | Work::Recall | Work::Listen => true,
         };
         let is_wanted = |inner: &Inner| inner.is_closed || inner.waiting.iter().any(is_ready);
         let mut inner = self.inner.lock();

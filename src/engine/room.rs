@@ -2,7 +2,10 @@
 
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-use super::EngineError;
+use super::{
+    EngineError,
+    faults::{self, Fault},
+};
 use crate::jukebox::Prior;
 use crate::pack::{Pack, Precision};
 
@@ -30,6 +33,18 @@ pub fn fastest(pack: &Pack, level: usize) -> Result<Precision, EngineError> {
     match check_free(pack, level, Precision::Q8, free) {
         Ok(()) => Ok(Precision::Q8),
         Err(_) => check_free(pack, level, Precision::Q4, free).map(|()| Precision::Q4),
+    }
+}
+
+/// Makes room for `n` more, where running out would otherwise end the host.
+///
+/// # Errors
+/// [`EngineError::NoMemory`] when the system has no more.
+pub fn reserve<T>(values: &mut Vec<T>, n: usize) -> Result<(), EngineError> {
+    let n_bytes = n.saturating_mul(size_of::<T>());
+    match values.try_reserve(n) {
+        Ok(()) if !faults::is_due(Fault::NoMemory) => Ok(()),
+        _ => Err(EngineError::NoMemory { n_bytes }),
     }
 }
 
@@ -99,6 +114,13 @@ mod tests {
         assert!(refused.contains("0.0 GB are free"), "{refused}");
         assert!(refused.contains("as q8"), "{refused}");
         assert!(check_free(&pack, 1, Precision::Q8, 20_000_000).is_ok());
+    }
+
+    #[test]
+    fn more_memory_than_there_is_is_refused_in_words() {
+        let refused = reserve(&mut Vec::<f32>::new(), 1 << 60).unwrap_err().to_string();
+
+        assert!(refused.contains("no memory for 4611686018427387904 bytes"), "{refused}");
     }
 
     #[test]

@@ -1,7 +1,13 @@
 //! One generation, from what was heard to what is played; several takes of it at once.
 
 pub use super::story::Story;
-use super::{EngineError, model::Model, pieces::Pieces};
+use super::{
+    EngineError,
+    faults::{self, Fault},
+    model::Model,
+    pieces::Pieces,
+    room,
+};
 use crate::{
     jukebox::{
         Advance, LabelRow, LevelPrior, LevelSampler, LevelState, LevelWriter, Plan, PriorConfig,
@@ -30,6 +36,8 @@ pub struct Request {
     pub seeds: Vec<u64>,
     /// Length of the song as the model is told; the pack's recommendation where none is given.
     pub total_seconds: Option<f64>,
+    /// Where in the song the prime begins, as the model is told.
+    pub offset_seconds: f64,
     /// The whole lyrics as tokens, for models that read them.
     pub lyrics: Vec<u32>,
     /// Compose at least this many tokens, prime included: finer levels need a song as long as their window.
@@ -158,7 +166,7 @@ fn planned<P: LevelPrior>(
     let song = song(model, request, prime.len() + n_new);
     let n_ctx = model.prior.config().n_ctx;
     let plan = Plan::adding(prime.len(), n_new, n_ctx, model.hop_tokens());
-    let states = states(request, prime, saved);
+    let states = states(request, prime, saved, n_new)?;
     Ok((song, plan, states))
 }
 
@@ -184,7 +192,10 @@ pub fn write<P: LevelPrior>(
         story.check_stopped()?;
         match top.advance()? {
             Advance::Opened(_) | Advance::Prefilled { .. } => continue,
-            Advance::Token(_) => story.at(Stage::Generating),
+            Advance::Token(_) => {
+                faults::panic_if_due(Fault::WorkerPanics);
+                story.at(Stage::Generating);
+            }
             Advance::Finished => break,
         }
         if n_windows < top.finished_of(0).n_windows {
@@ -216,13 +227,22 @@ pub fn write<P: LevelPrior>(
 }
 
 /// Where the takes begin: what was saved of all of them, or the prime.
-fn states(request: &Request, prime: &[u32], saved: Vec<LevelState>) -> Vec<LevelState> {
+fn states(
+    request: &Request,
+    prime: &[u32],
+    saved: Vec<LevelState>,
+    n_new: usize,
+) -> Result<Vec<LevelState>, EngineError> {
     let n_windows = saved.first().map_or(0, |state| state.n_windows);
     let fits = |state: &LevelState| state.codes.starts_with(prime) && state.n_windows == n_windows;
     if saved.len() == request.seeds.len() && saved.iter().all(fits) {
-        return saved;
+        return Ok(saved);
     }
-    let begin = |seed: &u64| LevelState::new(prime.to_vec(), TokenRng::new(*seed));
+    let begin = |seed: &u64| {
+        let mut codes = prime.to_vec();
+        room::reserve(&mut codes, n_new)?;
+        Ok(LevelState::new(codes, TokenRng::new(*seed)))
+    };
     request.seeds.iter().map(begin).collect()
 }
 
@@ -275,14 +295,20 @@ fn n_new_tokens<P: LevelPrior>(
     n_frames.div_ceil(model.hop()).max(request.min_tokens.saturating_sub(n_prime))
 }
 
-/// What the model is told: artist, genres, lyrics, and a total length with room for everything that is
-/// composed.
+/// What the model is told: artist, genres, lyrics, the place in the song, and a total length with room for
+/// everything that is composed.
 fn song<P: LevelPrior>(model: &Model<P>, request: &Request, n_tokens: usize) -> Song {
     let recommended = model.pack.manifest().sampling.total_seconds;
     let total = frames_from_seconds(request.total_seconds.unwrap_or(recommended), model.rate());
-    let total = total.max(frames_from_tokens(n_tokens, model.hop()) + 1);
+    let offset = frames_from_seconds(request.offset_seconds, model.rate());
+    let n_frames = frames_from_tokens(n_tokens, model.hop()) + 1;
+    let total = total.max(offset.saturating_add(n_frames));
     let (artist, genres) = (request.artist, request.genres.clone());
-    let labels = label_row(model.prior.config(), total, artist, genres);
+    let config = model.prior.config();
+    let mut labels = label_row(config, total, artist, genres);
+    if let Some(limits) = &config.labels {
+        labels = labels.at(limits, offset as i64);
+    }
     Song { labels, lyrics: request.lyrics.clone(), upper: Vec::new() }
 }
 

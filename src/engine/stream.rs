@@ -1,4 +1,4 @@
-//! From the model's audio to chunks on the timeline: resampled, cut, counted and drawn.
+//! Sends takes to one instance while they are composed, and tells it how they come along.
 
 use std::{
     sync::{
@@ -8,14 +8,17 @@ use std::{
     time::Instant,
 };
 
-use super::{EngineError, resample::StreamResampler, seat::Seat, session::Listener};
+use super::{
+    EngineError,
+    seat::Seat,
+    session::Listener,
+    sounding::{Placing, Sounding},
+};
 use crate::{
-    link::{Anchor, CHUNK_FRAMES, Chunk, Phase, Progress, Severity, Waveform},
+    link::{Phase, Progress, Severity},
+    takes::TakeId,
     units::{FADE_SECONDS, READY_SECONDS, frames_from_seconds},
 };
-
-/// Peaks per second in the picture of a take.
-const PEAKS_PER_SECOND: f64 = 100.0;
 
 /// Shortest stretch from which a speed is told, in seconds.
 const MEASURED_SECONDS: f64 = 0.5;
@@ -23,51 +26,31 @@ const MEASURED_SECONDS: f64 = 0.5;
 /// A song that is farther past a take-over than this has gone elsewhere.
 const MAX_LATE_SECONDS: f64 = 30.0;
 
-/// Sends one take to one instance while it is composed.
+/// Takes of one request that are composed together.
 pub struct Stream {
     seat: Arc<Seat>,
-    /// Which link of the seat: another sample rate is another link.
-    epoch: u64,
-    take: u64,
-    anchor: Anchor,
-    seam_frame: i64,
-    /// Song position of the first new frame; rarely whole.
-    begins_at: f64,
-    /// Nothing before the seam is to be played.
-    takes_over: bool,
-    /// Resampled frames that are still to be dropped, as they lie before the take.
-    n_skip: usize,
-    host_rate: f64,
-    model_rate: f64,
+    config: StreamConfig,
+    takes: Vec<(TakeId, Sounding)>,
     stop: Arc<AtomicBool>,
-    asked_at: Instant,
-    begun: Instant,
     /// When enough was there to sound, and how much that was.
     ready: Option<(Instant, f64)>,
     /// When the last piece was there, and how much there was by then, in seconds.
     done: (Instant, f64),
-    resampler: StreamResampler,
-    /// Resampled frames that do not fill a chunk yet.
-    waiting: Vec<f32>,
-    n_chunks: usize,
-    n_frames_left: usize,
-    n_drawn: usize,
-    waveform: Waveform,
+    progress: Progress,
 }
 
-/// What a [`Stream`] needs to know about the take.
+/// What a [`Stream`] needs to know about its takes.
 pub struct StreamConfig {
+    /// Which link of the seat: another sample rate is another link.
     pub epoch: u64,
-    pub take: u64,
-    pub anchor: Anchor,
-    /// Song position of the first new frame, in host frames; before the seam, and rarely whole.
-    pub begins_at: f64,
-    /// The input is to pass up to the seam, which lies ahead: not even a fade is to come before.
-    pub takes_over: bool,
+    /// Which tree of the seat the takes belong to.
+    pub age: u64,
+    pub placing: Placing,
+    /// There is no timeline: the first take sounds as soon as it is there.
+    pub on_arrival: bool,
+    /// The song is on its way to the seam.
+    pub is_awaited: bool,
     pub model_rate: f64,
-    pub host_rate: f64,
-    pub seam_frame: i64,
-    pub length_seconds: f64,
     pub asked_at: Instant,
     /// When the work began.
     pub begun: Instant,
@@ -79,57 +62,44 @@ impl Stream {
     pub fn new(
         seat: Arc<Seat>,
         stop: Arc<AtomicBool>,
+        takes: impl Iterator<Item = TakeId>,
         config: StreamConfig,
     ) -> Result<Self, EngineError> {
-        let StreamConfig { host_rate, model_rate, seam_frame, .. } = config;
-        let frames_per_peak = (host_rate / PEAKS_PER_SECOND).round().max(1.0) as usize;
+        let sounding = |id| Ok((id, Sounding::new(config.placing, config.model_rate)?));
         Ok(Self {
             seat,
-            epoch: config.epoch,
-            take: config.take,
-            anchor: config.anchor,
-            seam_frame,
-            begins_at: config.begins_at,
-            takes_over: config.takes_over,
-            n_skip: 0,
-            host_rate,
-            model_rate,
+            takes: takes.map(sounding).collect::<Result<_, EngineError>>()?,
             stop,
-            asked_at: config.asked_at,
-            begun: config.begun,
             ready: None,
             done: (config.begun, 0.0),
-            resampler: StreamResampler::new(model_rate, host_rate)?,
-            waiting: Vec::new(),
-            n_chunks: 0,
-            n_frames_left: frames_from_seconds(config.length_seconds, host_rate),
-            n_drawn: 0,
-            waveform: Waveform {
-                start_frame: seam_frame,
-                rate: host_rate,
-                frames_per_peak,
-                peaks: Vec::new(),
-            },
+            progress: Progress::default(),
+            config,
         })
     }
 
     /// Sends what is left and says that nothing follows. Also right after an early end: what exists stays.
     ///
     /// # Errors
-    /// When the instance has got another link meanwhile.
+    /// When the resampler fails, which it does not on finite audio.
     pub fn finish(&mut self) -> Result<(), EngineError> {
-        let n_before = self.waiting.len();
-        self.resampler.finish(&mut self.waiting)?;
-        self.take_from(n_before);
-        if self.n_chunks == 0 && self.waiting.is_empty() {
-            return Ok(()); // not one frame was made
+        for take_idx in 0..self.takes.len() {
+            let sounding = &mut self.takes[take_idx].1;
+            if 0.0 < sounding.seconds() {
+                sounding.finish()?;
+                self.tell(take_idx);
+            }
         }
-        while self.waiting.len() > CHUNK_FRAMES {
-            self.send(CHUNK_FRAMES, false)?;
-        }
-        self.send(self.waiting.len(), true)?;
-        self.publish(true);
         Ok(())
+    }
+
+    /// How much of a take can be heard, from the seam on, in seconds.
+    pub fn seconds(&self, take_idx: usize) -> f64 {
+        self.takes[take_idx].1.seconds()
+    }
+
+    /// How loud a take is: root of the mean square.
+    pub fn rms(&self, take_idx: usize) -> f64 {
+        self.takes[take_idx].1.rms()
     }
 
     /// How many seconds it took until there was sound, and how many times faster than real time it was from
@@ -140,61 +110,34 @@ impl Stream {
         let taken = done_at.saturating_duration_since(ready_at).as_secs_f64();
         let speed = (n_done - n_ready) / taken;
         let is_long = n_done - n_ready > MEASURED_SECONDS && speed.is_finite();
-        let first_seconds = ready_at.duration_since(self.begun).as_secs_f64();
+        let first_seconds = ready_at.duration_since(self.config.begun).as_secs_f64();
         Some((first_seconds, is_long.then_some(speed)))
     }
 
-    /// How many of the lead-in's frames to use and at which song frame these begin: enough to fade over, and
-    /// as nearly on a frame as can be, so that the seam keeps its own.
-    fn lead_in_at(&self, n_model_max: usize) -> (usize, i64) {
-        let ratio = self.host_rate / self.model_rate;
-        let at = |n: usize| self.begins_at - n as f64 * ratio;
-        let off = |n: usize| (at(n) - at(n).round()).abs();
-        let n_min = frames_from_seconds(FADE_SECONDS, self.model_rate).min(n_model_max);
-        // of those that are equally near, up to rounding, the longest
-        let nearer = |best: usize, n: usize| if off(n) < off(best) - 1e-6 { n } else { best };
-        let n_model = (n_min..n_model_max).rev().fold(n_model_max, nearer);
-        (n_model, at(n_model).round() as i64)
-    }
-
-    /// Draws the frames that arrived in `waiting` from `start` on, and drops what is beyond the take.
-    fn take_from(&mut self, start: usize) {
-        let n_skipped = (self.waiting.len() - start).min(self.n_skip);
-        self.waiting.drain(start..start + n_skipped);
-        self.n_skip -= n_skipped;
-        let n_new = (self.waiting.len() - start).min(self.n_frames_left);
-        self.waiting.truncate(start + n_new);
-        self.n_frames_left -= n_new;
-        for frame in &self.waiting[start..] {
-            if self.n_drawn.is_multiple_of(self.waveform.frames_per_peak) {
-                self.waveform.peaks.push([0.0; 2]);
-            }
-            if let Some([low, high]) = self.waveform.peaks.last_mut() {
-                (*low, *high) = (low.min(*frame), high.max(*frame));
-            }
-            self.n_drawn += 1;
+    /// The link must still be the one that the takes are made for.
+    fn check_link(&self) -> Result<(), EngineError> {
+        match self.seat.epoch() {
+            Some(epoch) if epoch == self.config.epoch => Ok(()),
+            Some(_) => Err(EngineError::RateChanged),
+            None => Err(EngineError::Stopped),
         }
     }
 
-    fn send(&mut self, n_frames: usize, is_last: bool) -> Result<(), EngineError> {
-        let frames: Box<[f32]> = self.waiting.drain(..n_frames).collect();
-        let chunk =
-            Chunk { take: self.take, anchor: self.anchor, index: self.n_chunks, frames, is_last };
-        self.seat.push_chunk(self.epoch, Box::new(chunk), &self.stop)?;
-        self.n_chunks += 1;
-        let n_sent = (self.n_chunks - 1) * CHUNK_FRAMES + n_frames;
-        let n_needed = frames_from_seconds(READY_SECONDS + FADE_SECONDS, self.host_rate);
-        if self.ready.is_none() && (n_needed < n_sent || is_last) {
+    fn note_ready(&mut self) {
+        let rate = self.config.placing.rate;
+        let n_needed = frames_from_seconds(READY_SECONDS + FADE_SECONDS, rate);
+        if self.ready.is_none() && n_needed < self.takes[0].1.sound().n_frames() {
             self.ready = Some((Instant::now(), self.done.1));
             self.tell_if_late();
         }
-        Ok(())
     }
 
     /// A take-over that the song has gone past was missed, and the user is to know why.
     fn tell_if_late(&self) {
-        let Some(late) = self.seat.seconds_since(self.epoch, self.seam_frame) else { return };
-        if self.takes_over && (0.0..MAX_LATE_SECONDS).contains(&late) {
+        let Placing { takes_over, seam_frame, .. } = self.config.placing;
+        let Some(late) = self.seat.seconds_since(self.config.epoch, seam_frame) else { return };
+        if takes_over && self.config.is_awaited && (0.0..MAX_LATE_SECONDS).contains(&late) {
+            self.seat.count_late(late);
             self.seat.say(
                 Severity::Note,
                 format!(
@@ -206,64 +149,53 @@ impl Stream {
         }
     }
 
-    fn publish(&self, is_complete: bool) {
-        let waveform = Arc::new(self.waveform.clone());
-        let first_frame_ms = self.asked_at.elapsed().as_secs_f64() * 1e3;
-        self.seat.publish(|status| {
-            if let Some(take) = status.take.as_mut().filter(|take| take.number == self.take) {
-                take.waveform = waveform;
-                take.is_complete = is_complete;
-                take.first_frame_ms.get_or_insert(first_frame_ms);
-            }
+    /// Shows how far a take is.
+    fn tell(&self, take_idx: usize) {
+        let (id, sounding) = &self.takes[take_idx];
+        let first_ms = self.config.asked_at.elapsed().as_secs_f64() * 1e3;
+        let is_heard = 0 < sounding.sound().n_frames();
+        let Progress { realtime_factor, stages, .. } = self.progress;
+        self.seat.with_shelf(|shelf| {
+            shelf.draw(self.config.age, *id, sounding.waveform().clone());
+            shelf.time(*id, is_heard.then_some(first_ms), realtime_factor, stages);
         });
     }
 }
 
 impl Listener for Stream {
-    /// The take starts a little before the seam, so that it has faded in there when the song comes by; one
-    /// that takes over starts at the seam.
     fn lead_in(&mut self, take_idx: usize, frames: &[f32]) -> Result<(), EngineError> {
-        let (n_model, start) = self.lead_in_at(frames.len());
-        if self.takes_over || self.anchor == Anchor::OnArrival {
-            self.n_skip = (self.seam_frame - start).max(0) as usize; // nothing comes before the seam
-        } else {
-            self.anchor = Anchor::Song(start);
-            self.waveform.start_frame = start;
-            self.n_frames_left += (self.seam_frame - start).max(0) as usize;
-        }
-        self.audio(take_idx, &frames[frames.len() - n_model..])
+        let (id, sounding) = &mut self.takes[take_idx];
+        sounding.lead_in(frames)?;
+        let StreamConfig { age, on_arrival, .. } = self.config;
+        self.seat.arrange(|shelf| shelf.place(age, *id, sounding, on_arrival));
+        Ok(())
     }
 
-    fn audio(&mut self, _take_idx: usize, frames: &[f32]) -> Result<(), EngineError> {
-        let n_before = self.waiting.len();
-        self.resampler.push(frames, &mut self.waiting)?;
-        self.take_from(n_before);
-        while self.waiting.len() > CHUNK_FRAMES {
-            self.send(CHUNK_FRAMES, false)?; // one frame always stays, to be the last
-        }
-        if self.n_chunks > 0 {
-            self.publish(false);
-        }
+    fn audio(&mut self, take_idx: usize, frames: &[f32]) -> Result<(), EngineError> {
+        self.check_link()?;
+        self.takes[take_idx].1.audio(frames)?;
+        self.note_ready();
+        self.tell(take_idx);
         Ok(())
     }
 
     fn progress(&mut self, progress: &Progress) {
         self.done = (Instant::now(), progress.seconds_done);
-        let n_ahead = self.seam_frame as f64 - self.begins_at;
-        let ahead_seconds = (n_ahead / self.host_rate).max(0.0);
-        let progress = Progress {
+        let ahead_seconds = self.config.placing.ahead_seconds().max(0.0) * self.takes.len() as f64;
+        self.progress = Progress {
             seconds_done: (progress.seconds_done - ahead_seconds).max(0.0),
             seconds_total: (progress.seconds_total - ahead_seconds).max(0.0),
             ..*progress
         };
-        self.seat.publish(|status| {
-            if self.stopped() {
-                return; // a newer request may be on show
+        let Progress { realtime_factor, stages, .. } = self.progress;
+        self.seat.with_shelf(|shelf| {
+            for (id, _) in &self.takes {
+                shelf.time(*id, None, realtime_factor, stages);
             }
-            status.phase = Phase::Composing(progress);
-            if let Some(take) = status.take.as_mut().filter(|take| take.number == self.take) {
-                take.realtime_factor = progress.realtime_factor;
-                take.stages = progress.stages;
+        });
+        self.seat.publish(|status| {
+            if !self.stopped() {
+                status.phase = Phase::Composing(self.progress); // else a newer request may be on show
             }
         });
     }

@@ -1,5 +1,5 @@
-//! The only types that cross threads: two audio rings, marks between the frames, commands, a status
-//! snapshot and a handful of atomics.
+//! The only types that cross threads: a ring of what was heard with marks between its frames, arrangements of
+//! what sounds, commands, a status snapshot and a handful of atomics.
 //!
 //! The audio thread holds [`AudioEnds`], the engine [`EngineEnds`]; [`open`] makes the pair. Audio-thread
 //! methods here never allocate, free, lock or wait.
@@ -7,7 +7,7 @@
 mod arrangement;
 mod capture;
 mod command;
-mod playback;
+mod health;
 mod signals;
 mod song_bars;
 mod sound;
@@ -20,14 +20,14 @@ use std::sync::Arc;
 pub use arrangement::{
     Anchor, Arrangement, ArrangementReader, ArrangementWriter, MAX_REGIONS, Region,
 };
-pub use capture::{CaptureReader, CaptureWriter, Mark, Request};
+pub use capture::{CaptureReader, CaptureWriter, Lane, Mark, Motion, Request, Told};
 pub use command::{Command, Settings};
-pub use playback::{Chunk, PlaybackReader, PlaybackWriter};
+pub use health::{EngineLoad, Health, HealthCounts};
 pub use signals::Signals;
 pub use sound::{CHUNK_FRAMES, Sound};
 pub use status::{
-    Armed, Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity, Stage, StageTimes,
-    Status, TakeStatus, Waveform,
+    Armed, CaptureStatus, Labels, ModelStatus, Notice, PackSummary, Phase, Progress, Severity,
+    Stage, StageTimes, Status, TakeStatus, Waveform,
 };
 pub use take_over::{Bars, TakeOver, Target};
 pub use transport::Transport;
@@ -35,13 +35,12 @@ pub use transport::Transport;
 /// Seconds of audio that wait between the audio thread and the engine before frames are lost.
 const CAPTURE_RING_SECONDS: f64 = 4.0;
 
-/// Longest take the playback side has room for, in seconds.
-pub const MAX_TAKE_SECONDS: f64 = 300.0;
+/// Seconds of what was heard that are remembered unless the user says otherwise.
+pub const DEFAULT_MEMORY_SECONDS: f64 = 120.0;
 
 /// What the audio thread holds.
 pub struct AudioEnds {
     pub capture: CaptureWriter,
-    pub playback: PlaybackReader,
     pub arrangements: ArrangementReader,
     pub signals: Arc<Signals>,
 }
@@ -49,7 +48,6 @@ pub struct AudioEnds {
 /// What the engine holds.
 pub struct EngineEnds {
     pub capture: CaptureReader,
-    pub playback: PlaybackWriter,
     pub arrangements: ArrangementWriter,
     pub signals: Arc<Signals>,
 }
@@ -58,25 +56,13 @@ pub struct EngineEnds {
 pub fn open(rate: f64) -> (AudioEnds, EngineEnds) {
     let signals = Arc::new(Signals::new(rate));
     let (capture_in, capture_out) = capture::open((rate * CAPTURE_RING_SECONDS) as usize, &signals);
-    let (chunks_in, chunks_out) = playback::open(max_chunks(rate));
     let (arrangements_in, arrangements_out) = arrangement::open();
     (
         AudioEnds {
             capture: capture_in,
-            playback: chunks_out,
             arrangements: arrangements_out,
             signals: Arc::clone(&signals),
         },
-        EngineEnds {
-            capture: capture_out,
-            playback: chunks_in,
-            arrangements: arrangements_in,
-            signals,
-        },
+        EngineEnds { capture: capture_out, arrangements: arrangements_in, signals },
     )
-}
-
-/// Chunks in the longest take at `rate` Hz.
-pub fn max_chunks(rate: f64) -> usize {
-    (rate * MAX_TAKE_SECONDS / CHUNK_FRAMES as f64).ceil() as usize + 1
 }

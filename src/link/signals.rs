@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{Bars, song_bars::SongBars};
+use super::{Bars, DEFAULT_MEMORY_SECONDS, Health, Lane, song_bars::SongBars};
 
 /// Shared numbers of one instance. Every method is realtime-safe.
 #[derive(Debug)]
@@ -20,14 +20,18 @@ pub struct Signals {
     input_peaks: [AtomicU32; 2],
     output_peaks: [AtomicU32; 2],
     lost_frames: AtomicU64,
+    memory_seconds_bits: AtomicU64,
+    listens_to_sidechain: AtomicBool,
     asked: AtomicU64,
     settled: AtomicU64,
     promise_id: AtomicU64,
     promise_start: AtomicI64,
     promise_end: AtomicI64,
     gave_up: AtomicBool,
-    retire_below: AtomicU64,
+    waits: AtomicBool,
     bars: SongBars,
+    health: Health,
+    matches_loudness: AtomicBool,
 }
 
 impl Signals {
@@ -40,14 +44,18 @@ impl Signals {
             input_peaks: Default::default(),
             output_peaks: Default::default(),
             lost_frames: 0.into(),
+            memory_seconds_bits: DEFAULT_MEMORY_SECONDS.to_bits().into(),
+            listens_to_sidechain: false.into(),
             asked: 0.into(),
             settled: 0.into(),
             promise_id: 0.into(),
             promise_start: 0.into(),
             promise_end: 0.into(),
             gave_up: false.into(),
-            retire_below: 0.into(),
+            waits: false.into(),
             bars: SongBars::default(),
+            health: Health::default(),
+            matches_loudness: false.into(),
         }
     }
 
@@ -88,6 +96,16 @@ impl Signals {
         self.bars.get(self.rate())
     }
 
+    /// Audio thread: takes are to be as loud as what they continue.
+    pub fn set_matches_loudness(&self, matches: bool) {
+        self.matches_loudness.store(matches, Relaxed);
+    }
+
+    /// Whether takes are to be as loud as what they continue.
+    pub fn matches_loudness(&self) -> bool {
+        self.matches_loudness.load(Relaxed)
+    }
+
     /// Audio thread: raises the input and output meters to these linear peaks.
     pub fn raise_peaks(&self, input: [f32; 2], output: [f32; 2]) {
         for (meter, peak) in self.input_peaks.iter().zip(input) {
@@ -116,6 +134,27 @@ impl Signals {
         self.lost_frames.load(Relaxed)
     }
 
+    /// Audio thread: how many seconds are to be remembered, and what a continuation is primed with.
+    pub fn set_memory(&self, seconds: f64, listen_to: Lane) {
+        self.memory_seconds_bits.store(seconds.to_bits(), Relaxed);
+        self.listens_to_sidechain.store(listen_to == Lane::Sidechain, Relaxed);
+    }
+
+    /// How many seconds are to be remembered.
+    pub fn memory_seconds(&self) -> f64 {
+        f64::from_bits(self.memory_seconds_bits.load(Relaxed))
+    }
+
+    /// What a continuation is primed with.
+    pub fn listen_to(&self) -> Lane {
+        if self.listens_to_sidechain.load(Relaxed) { Lane::Sidechain } else { Lane::Input }
+    }
+
+    /// What went wrong, counted by whoever sees it.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     /// Either side: numbers a new request for a continuation. Ids begin at 1 and grow.
     pub fn ask(&self) -> u64 {
         self.asked.fetch_add(1, Relaxed) + 1
@@ -139,7 +178,7 @@ impl Signals {
         is_newest.then(|| self.promise_start.load(Relaxed)..self.promise_end.load(Relaxed))
     }
 
-    /// Engine: every request up to `id` is done, stopped or failed, and its audio is in the ring.
+    /// Engine: every request up to `id` is done, stopped or failed, and what sounds of it was sent.
     pub fn settle(&self, id: u64) {
         self.settled.fetch_max(id, Release);
     }
@@ -159,13 +198,13 @@ impl Signals {
         self.gave_up.swap(false, Relaxed)
     }
 
-    /// Engine: takes with a lower number are to be faded out and handed back.
-    pub fn retire_below(&self, take: u64) {
-        self.retire_below.fetch_max(take, Release);
+    /// Audio thread: a render that nobody announced waits for promised audio.
+    pub fn begin_waiting(&self) {
+        self.waits.store(true, Relaxed);
     }
 
-    /// Audio thread: the lowest take number that may sound.
-    pub fn lowest_take(&self) -> u64 {
-        self.retire_below.load(Acquire)
+    /// Engine: whether such a render began to wait since the last call.
+    pub fn take_waits(&self) -> bool {
+        self.waits.swap(false, Relaxed)
     }
 }

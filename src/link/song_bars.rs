@@ -19,6 +19,7 @@ pub struct SongBars {
     first_line_bits: AtomicU64,
     /// 0 where nothing is known.
     bar_frames_bits: AtomicU64,
+    beat_frames_bits: AtomicU64,
     /// Empty where there is no loop.
     loop_start: AtomicI64,
     loop_end: AtomicI64,
@@ -34,6 +35,8 @@ impl SongBars {
         let (start, end) = bars.and_then(|bars| bars.loop_frames).unwrap_or_default();
         self.first_line_bits.store(f64::to_bits(line), Relaxed);
         self.bar_frames_bits.store(f64::to_bits(frames), Relaxed);
+        let beat_frames = bars.map_or(0.0, |bars| bars.beat_frames);
+        self.beat_frames_bits.store(f64::to_bits(beat_frames), Relaxed);
         self.loop_start.store(start, Relaxed);
         self.loop_end.store(end, Relaxed);
         self.count.store(count.wrapping_add(2), Release);
@@ -45,11 +48,12 @@ impl SongBars {
             let before = self.count.load(Acquire);
             let first_line = f64::from_bits(self.first_line_bits.load(Relaxed));
             let bar_frames = f64::from_bits(self.bar_frames_bits.load(Relaxed));
+            let beat_frames = f64::from_bits(self.beat_frames_bits.load(Relaxed));
             let looped = (self.loop_start.load(Relaxed), self.loop_end.load(Relaxed));
             fence(Acquire);
             if before.is_multiple_of(2) && before == self.count.load(Relaxed) {
                 let loop_frames = Some(looped).filter(|(start, end)| start < end);
-                let bars = Bars { first_line, bar_frames, loop_frames, rate };
+                let bars = Bars { first_line, bar_frames, beat_frames, loop_frames, rate };
                 return (bar_frames > 0.0).then_some(bars);
             }
             std::hint::spin_loop();
@@ -68,6 +72,7 @@ mod tests {
         let bars = |i: i64| Bars {
             first_line: i as f64,
             bar_frames: 1.0 + i as f64,
+            beat_frames: 2.0 + i as f64,
             loop_frames: Some((i, i + 1)),
             rate: 48_000.0,
         };

@@ -2,6 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use super::{EngineLoad, HealthCounts};
+use crate::takes::{Branch, TakeId, TrimSeconds};
+
 /// Everything the editor shows about one instance, but for the live numbers in [`super::Signals`].
 #[derive(Debug, Clone, Default)]
 pub struct Status {
@@ -9,10 +12,42 @@ pub struct Status {
     pub phase: Phase,
     /// What was heard, at its place in the song.
     pub captured: Arc<Waveform>,
+    /// How much is remembered, and what it takes.
+    pub capture: CaptureStatus,
     /// The newest take, complete or not.
     pub take: Option<TakeStatus>,
+    /// All takes, those that are being composed last.
+    pub takes: Arc<[TakeStatus]>,
+    /// What can be undone and done again, as in "renaming “Hearthside 1”".
+    pub undo: Option<String>,
+    pub redo: Option<String>,
+    /// The input is heard in the place of takes, to compare.
+    pub compares: bool,
+    /// How often takes were changed: each time the project has something new to save.
+    pub n_edits: u64,
     /// The last thing the user should read.
     pub notice: Option<Notice>,
+    /// How often something went wrong for this instance.
+    pub health: HealthCounts,
+    /// What the engine costs.
+    pub load: EngineLoad,
+}
+
+/// The memory of what was heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CaptureStatus {
+    /// What is remembered of the song, in seconds.
+    pub seconds: f64,
+    /// What is remembered besides of what was played while the song rested, in seconds.
+    pub rest_seconds: f64,
+    /// Most that is remembered of either, in seconds.
+    pub max_seconds: f64,
+    /// Memory that it takes.
+    pub bytes: usize,
+    /// Frames that passed while the engine could not keep up.
+    pub lost_frames: u64,
+    /// Frames that held something that is no number; they are kept as they came.
+    pub non_finite: u64,
 }
 
 /// Whether there is a model to compose with.
@@ -35,6 +70,8 @@ pub enum ModelStatus {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PackSummary {
     pub name: String,
+    /// What tells it from any other, as recipes have it.
+    pub hash: String,
     pub licence: String,
     pub folder: PathBuf,
     pub n_parameters: usize,
@@ -143,7 +180,12 @@ impl Waveform {
 /// A take as far as it exists.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TakeStatus {
-    pub number: u64,
+    pub number: TakeId,
+    pub name: String,
+    /// Takes of one request share it.
+    pub batch: u64,
+    /// The take that it goes on from.
+    pub parent: Option<Branch>,
     pub artist: String,
     pub genre: String,
     pub seed: u64,
@@ -152,7 +194,18 @@ pub struct TakeStatus {
     pub seam_frame: i64,
     /// Wanted length, in seconds.
     pub length_seconds: f64,
+    /// What of it is played.
+    pub trim: TrimSeconds,
+    pub gain_db: f64,
+    pub is_pinned: bool,
+    /// It is chosen: played when the transport passes.
+    pub sounds: bool,
+    /// All of it can be heard.
     pub is_complete: bool,
+    /// The song's tempo is no longer the one that it was composed for.
+    pub is_stale: bool,
+    /// The model that its codes belong to is not here.
+    pub is_model_missing: bool,
     /// From the request to the first frame that could be heard.
     pub first_frame_ms: Option<f64>,
     pub realtime_factor: f64,

@@ -27,6 +27,8 @@ pub struct Bars {
     pub first_line: f64,
     /// Length of a bar, in frames; positive.
     pub bar_frames: f64,
+    /// Length of a beat as the host counts them, in frames; positive.
+    pub beat_frames: f64,
     /// Frames from the loop's start to its end, where one is active; never empty.
     pub loop_frames: Option<(i64, i64)>,
     /// Sample rate of the host, in Hz.
@@ -63,11 +65,22 @@ impl Bars {
         let looped = transport.loop_beats.map(|(start, end)| (at(start), at(end)));
         let within = |frame: i64| frame.unsigned_abs() <= MAX_FRAMES.unsigned_abs();
         let is_sane = (1.0..=MAX_FRAMES as f64).contains(&bar_frames)
+            && (0.01..=MAX_FRAMES as f64).contains(&beat_frames)
             && first_line.abs() <= MAX_FRAMES as f64
             && within(frame);
         let loop_frames =
             looped.filter(|(start, end)| start < end && within(*start) && within(*end));
-        is_sane.then_some(Self { first_line, bar_frames, loop_frames, rate })
+        is_sane.then_some(Self { first_line, bar_frames, beat_frames, loop_frames, rate })
+    }
+
+    /// Tempo of the song, in beats a minute.
+    pub fn tempo_bpm(&self) -> f64 {
+        60.0 * self.rate / self.beat_frames
+    }
+
+    /// Song position in beats of a frame.
+    pub fn beat_at(&self, frame: i64) -> f64 {
+        (frame as f64 - self.first_line) / self.beat_frames
     }
 
     /// Where a take that is asked for at song frame `now` takes over, in a song that rolls, if composing

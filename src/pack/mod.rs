@@ -40,7 +40,7 @@ pub use error::PackError;
 pub use labels::{Chosen, IdFileError, LabelRule, Labels, LabelsError, UnknownLabel};
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, PriorEntry, Sampling, VqvaeEntry};
 pub use memory::tensor_bytes;
-pub use search::{find_packs, search_path};
+pub use search::{data_folder, find_packs, search_path};
 
 use checkpoint::{Checkpoint, CheckpointError, Model};
 

@@ -20,7 +20,12 @@ pub fn find_packs(binary: Option<&Path>) -> Vec<PathBuf> {
 /// The folders in which packs are looked for, whether or not they exist.
 pub fn search_path(binary: Option<&Path>) -> Vec<PathBuf> {
     let variable = std::env::var_os(PACKS_VARIABLE);
-    folders(variable.as_deref(), binary, dirs::data_dir().as_deref())
+    folders(variable.as_deref(), binary, data_folder().as_deref())
+}
+
+/// Encore's own folder among the user's data, whether or not it exists; none where the system has no such place.
+pub fn data_folder() -> Option<PathBuf> {
+    dirs::data_dir().map(|data| data.join("encore"))
 }
 
 fn folders(variable: Option<&OsStr>, binary: Option<&Path>, data: Option<&Path>) -> Vec<PathBuf> {
@@ -28,7 +33,7 @@ fn folders(variable: Option<&OsStr>, binary: Option<&Path>, data: Option<&Path>)
         variable.map(|list| std::env::split_paths(list).collect::<Vec<_>>()).unwrap_or_default();
     let above = binary.into_iter().flat_map(|b| b.ancestors().skip(1).take(1 + MAX_ANCESTORS));
     let beside = above.flat_map(|folder| BESIDE_BINARY.map(|name| folder.join(name)));
-    let own = data.map(|data| data.join("encore").join("models"));
+    let own = data.map(|data| data.join("models"));
     named
         .into_iter()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -75,7 +80,7 @@ mod tests {
         let folders = folders(
             Some(&named),
             Some(Path::new("/opt/Encore.vst3/Contents/x86_64-linux/Encore.so")),
-            Some(Path::new("/home/me/data")),
+            Some(Path::new("/home/me/data/encore")),
         );
 
         assert_eq!(folders[..2], [PathBuf::from("/a"), PathBuf::from("/b")]);

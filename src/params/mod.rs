@@ -3,13 +3,14 @@
 //! Values are plain (not normalised) `f64`; VST3 maps them to 0..1 through [`Param::normalised`]. Ids are
 //! saved in projects, so a number is never used twice; they stay below 2^31 and are the same in each format.
 
+pub mod preset;
 mod state;
 mod text;
 
 pub use state::{StateError, load_state, save_state};
 pub use text::{parse, text};
 
-use crate::link::TakeOver;
+use crate::link::{DEFAULT_MEMORY_SECONDS, Lane, TakeOver};
 
 /// Index into [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +30,12 @@ pub enum ParamId {
     FollowTransport,
     Bypass,
     TakeOver,
+    Takes,
+    MatchLoudness,
+    SongSeconds,
+    MemorySeconds,
+    ListenTo,
+    MuteWhileRecording,
 }
 
 /// How a value reads and moves.
@@ -68,7 +75,7 @@ pub struct Param {
 }
 
 /// Number of parameters.
-pub const N_PARAMS: usize = 14;
+pub const N_PARAMS: usize = 20;
 
 /// Values of all parameters, in the table's order.
 pub type Values = [f64; N_PARAMS];
@@ -96,6 +103,11 @@ pub fn take_over(value: f64) -> TakeOver {
     TAKE_OVERS.get(value).map_or(TakeOver::default(), |(_, take_over)| *take_over)
 }
 
+/// What is continued, by the value of [`ParamId::ListenTo`].
+pub fn listen_to(value: f64) -> Lane {
+    if value > 0.5 { Lane::Sidechain } else { Lane::Input }
+}
+
 /// Every parameter, in [`ParamId`]'s order.
 #[rustfmt::skip]
 pub static TABLE: [Param; N_PARAMS] = [
@@ -113,6 +125,12 @@ pub static TABLE: [Param; N_PARAMS] = [
     param(12, "Follow transport", (0.0, 1.0, 1.0), Kind::OnOff, "On: takes play at their place in the song. Off: they play as soon as they are composed."),
     param(13, "Bypass", (0.0, 1.0, 0.0), Kind::Bypass, "The input passes untouched."),
     param(14, "Take over", (0.0, 2.0, 0.0), Kind::Choice(&[TAKE_OVERS[0].0, TAKE_OVERS[1].0, TAKE_OVERS[2].0]), "When the continuation replaces the input: as soon as it is there, or on the beat at the next bar line or the loop's end, without a gap."),
+    param(16, "Takes", (1.0, 8.0, 1.0), Kind::Whole, "How many continuations are composed at once, with seeds that follow one another. The first one sounds."),
+    param(17, "Match loudness", (0.0, 1.0, 0.0), Kind::OnOff, "On: a take that is complete sounds as loud as the end of what it continues."),
+    param(18, "Song length", (0.0, 600.0, 0.0), Kind::Seconds, "How long the model believes the song to be, which tells it when to build up and when to end. 0 leaves that to the model."),
+    param(19, "Memory", (30.0, 1800.0, DEFAULT_MEMORY_SECONDS), Kind::Seconds, "How much of what passes is remembered, to be continued later."),
+    param(20, "Listen to", (0.0, 1.0, 0.0), Kind::Choice(&["input", "sidechain"]), "What is continued: the input, or what comes in on the sidechain."),
+    param(15, "Mute while recording", (0.0, 1.0, 1.0), Kind::OnOff, "On: takes are silent while the host records, so that the input is heard."),
 ];
 
 /// The values a fresh instance starts with.
@@ -137,6 +155,12 @@ impl ParamId {
         ParamId::FollowTransport,
         ParamId::Bypass,
         ParamId::TakeOver,
+        ParamId::Takes,
+        ParamId::MatchLoudness,
+        ParamId::SongSeconds,
+        ParamId::MemorySeconds,
+        ParamId::ListenTo,
+        ParamId::MuteWhileRecording,
     ];
 
     /// The parameter that hosts know by this number.
@@ -181,6 +205,11 @@ impl Param {
             Kind::Seconds | Kind::Number | Kind::Percent | Kind::Decibels => 0,
             _ => (self.max - self.min) as u32,
         }
+    }
+
+    /// Whether hosts may move it by themselves. Less memory forgets what was heard, so only the user sets it.
+    pub fn is_automatable(&self) -> bool {
+        self.host_id != TABLE[ParamId::MemorySeconds.index()].host_id
     }
 
     /// Whether it is an act and not a setting: never saved, always back at 0.

@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use parking_lot::Mutex;
@@ -15,6 +15,7 @@ use crate::{
         Command, EngineEnds, Labels, ModelStatus, Notice, PackSummary, Severity, Signals, Status,
     },
     params::{self, ParamId, StateError},
+    takes::{TakeId, project},
     ui::Live,
 };
 
@@ -38,6 +39,10 @@ pub struct Core {
     notices: Mutex<Notices>,
     /// The pack whose names the host was told.
     told_pack: Mutex<Option<Arc<PackSummary>>>,
+    /// Edits of takes that the host was told about.
+    told_edits: AtomicU64,
+    /// What a newer Encore kept in the project.
+    others: Mutex<Vec<project::Section>>,
 }
 
 impl Core {
@@ -65,6 +70,8 @@ impl Core {
             signals: Mutex::new(None),
             notices: Mutex::default(),
             told_pack: Mutex::new(None),
+            told_edits: 0.into(),
+            others: Mutex::default(),
         })
     }
 
@@ -159,6 +166,16 @@ impl Core {
         self.record_press(ParamId::Stop);
     }
 
+    /// Editor: asks something of the engine that the host does not record.
+    pub fn send(&self, command: Command) {
+        self.instance.send(command);
+    }
+
+    /// Editor: a take's recipe as JSON, for another instance or the command line.
+    pub fn recipe(&self, take: TakeId) -> Option<String> {
+        self.instance.recipe(take)
+    }
+
     /// Editor: looks for packs again.
     pub fn reload_model(&self) {
         self.instance.send(Command::ReloadModel);
@@ -177,16 +194,36 @@ impl Core {
 
     /// The instance as bytes for the project.
     pub fn save(&self) -> Vec<u8> {
-        params::save_state(&self.values.all())
+        let params = params::save_state(&self.values.all());
+        self.instance.with_takes(|tree| project::save(&params, tree, &self.others.lock()))
     }
 
-    /// Takes over a saved instance. On an error the parameters stay, and the user is told why.
+    /// Takes over a saved instance, as far as it can be read; its takes sound once they are decoded, which
+    /// nobody waits for here. The user is told what could not be read.
+    ///
+    /// # Errors
+    /// When there is nothing in it that can be read; then everything stays as it was.
     pub fn load(&self, bytes: &[u8]) -> Result<(), StateError> {
-        let loaded = params::load_state(bytes);
-        self.notices.lock().state = loaded.as_ref().err().map(|why| error(why.to_string()));
+        let project::Loaded { params, tree, others, mut problems } = project::load(bytes);
+        let values = params.as_deref().map(params::load_state).transpose();
+        problems.extend(values.as_ref().err().map(ToString::to_string));
+        let problem = (!problems.is_empty()).then(|| problems.join("; "));
+        self.notices.lock().state = problem.as_ref().map(|text| error(text.clone()));
         self.news.repaint.request_repaint();
-        self.values.set_all(&loaded?);
-        self.news.values.store(true, Relaxed);
+        let has_takes = tree.takes().next().is_some();
+        match values {
+            Ok(Some(values)) => {
+                self.values.set_all(&values);
+                self.news.values.store(true, Relaxed);
+            }
+            Err(why) if !has_takes => return Err(why),
+            Ok(None) if !has_takes => {
+                return Err(StateError::Malformed(problem.unwrap_or_default()));
+            }
+            Ok(None) | Err(_) => {}
+        }
+        *self.others.lock() = others;
+        self.instance.load_takes(tree);
         Ok(())
     }
 
@@ -199,7 +236,11 @@ impl Core {
         if news.lower(&news.dirty) {
             host.mark_dirty();
         }
-        let has_new_names = news.lower(&news.status) && self.names_changed();
+        let has_new_status = news.lower(&news.status);
+        if has_new_status && self.takes_changed() {
+            host.mark_dirty();
+        }
+        let has_new_names = has_new_status && self.names_changed();
         if has_new_names {
             host.texts_changed();
         }
@@ -215,6 +256,12 @@ impl Core {
             self.gestures.push(gesture);
         }
         self.news.wake();
+    }
+
+    /// Whether takes were made or edited since the host was told.
+    fn takes_changed(&self) -> bool {
+        let n_edits = self.instance.status().n_edits;
+        self.told_edits.swap(n_edits, Relaxed) != n_edits
     }
 
     /// Whether another pack is loaded than the one the host was told about.
@@ -250,6 +297,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
+    use crate::takes::{Edit, Levels, Music, Place, Take, Tree, TrimSeconds};
 
     #[derive(Default)]
     struct Told(RefCell<Vec<&'static str>>);
@@ -300,6 +348,67 @@ mod tests {
         assert_eq!(core.values.get(ParamId::Seed), 77.0);
         core.dismiss_notice();
         assert!(core.status().notice.as_ref().is_none_or(|n| !n.text.contains("state")));
+    }
+
+    #[test]
+    fn takes_of_a_model_that_is_not_here_are_kept_and_the_host_learns_of_edits() {
+        let take = take_of_no_model();
+        let tree = Tree::of_kept(vec![take.clone()], 9);
+        let params = params::save_state(&params::defaults());
+        let core = Core::new();
+        let host = Told::default();
+
+        core.load(&project::save(&params, &tree, &[])).unwrap();
+        core.tell(&host);
+        assert!(!host.0.borrow().contains(&"dirty"), "loading changes nothing that is not saved");
+        let kept = project::load(&core.save());
+        core.send(Command::Edit(Edit::Rename { take: 3, name: "Bridge".into() }));
+        core.tell(&host);
+        core.tell(&host);
+
+        assert_eq!(kept.tree.takes().cloned().collect::<Vec<_>>(), [take]);
+        assert_eq!(kept.tree.coming_id(), 9);
+        assert_eq!(host.0.borrow().iter().filter(|told| **told == "dirty").count(), 1);
+        assert_eq!(project::load(&core.save()).tree.get(3).unwrap().name, "Bridge");
+    }
+
+    #[test]
+    fn what_of_a_damaged_state_can_be_read_is_and_the_rest_is_said() {
+        let tree = Tree::of_kept(vec![take_of_no_model()], 9);
+        let core = Core::new();
+        core.values.set(ParamId::Seed, 77.0);
+
+        core.load(&project::save(b"no parameters at all", &tree, &[])).unwrap();
+
+        assert_eq!(core.values.get(ParamId::Seed), 77.0, "the settings stay");
+        assert_eq!(core.status().takes.len(), 1);
+        assert!(core.status().notice.as_ref().is_some_and(|n| n.severity == Severity::Error));
+    }
+
+    fn take_of_no_model() -> Take {
+        let recipe = crate::engine::recipe::tests::recipe();
+        let codes = Levels::from([(recipe.level, vec![3; 40])]);
+        let place = Place {
+            seam_frame: 48_000,
+            begins_at: 47_900.5,
+            rate: 48_000.0,
+            takes_over: false,
+            beat: None,
+            tempo_bpm: None,
+        };
+        let level = recipe.level;
+        Take {
+            id: 3,
+            name: "Verse".into(),
+            batch: 3,
+            parent: None,
+            place,
+            music: Music { recipe, level, codes, n_prime_tokens: 8, length_seconds: 2.0 },
+            trim: TrimSeconds::whole(2.0),
+            gain_db: 0.0,
+            pinned: false,
+            sounds: true,
+        }
     }
 
     #[test]

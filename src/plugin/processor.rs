@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     link::{self, Signals, Transport},
-    params::ParamId,
+    params::{ParamId, listen_to},
     rt::{AudioSide, Controls},
     units::gain_from_db,
 };
@@ -52,6 +52,9 @@ pub struct Processor {
     rate: f64,
     /// Left and right, as long as the largest piece.
     pub main: [Vec<f32>; 2],
+    /// The sidechain, of the same length, and whether this piece has one.
+    pub side: [Vec<f32>; 2],
+    pub has_side: bool,
     events: Events,
     falls: Vec<Fall>,
     continue_trigger: Momentary,
@@ -70,6 +73,8 @@ impl Processor {
             signals: None,
             rate: UNNAMED_RATE,
             main: [vec![0.0; PIECE_FRAMES.0], vec![0.0; PIECE_FRAMES.0]],
+            side: [vec![0.0; PIECE_FRAMES.0], vec![0.0; PIECE_FRAMES.0]],
+            has_side: false,
             events: Events::default(),
             falls: Vec::with_capacity(MAX_FALLS),
             continue_trigger: Momentary::default(),
@@ -82,7 +87,7 @@ impl Processor {
     /// Main thread, while the host does not process: makes room for pieces of `max_block` frames at `rate`
     /// Hz. A new link is opened only for a new rate, so what was heard and composed survives a restart.
     pub fn prepare(&mut self, rate: f64, max_block: usize) {
-        for channel in &mut self.main {
+        for channel in self.main.iter_mut().chain(&mut self.side) {
             channel.clear();
             channel.resize(max_block.clamp(PIECE_FRAMES.0, PIECE_FRAMES.1), 0.0);
         }
@@ -158,11 +163,18 @@ impl Processor {
             self.apply_until(offset + done);
             let next = self.events.next_at().map_or(n, |at| at as usize - offset);
             let end = next.min(n);
-            let controls = self.controls();
+            let controls = self.controls(transport);
+            if let Some(signals) = &self.signals {
+                let matches = self.core.values.get(ParamId::MatchLoudness) > 0.5;
+                signals.set_matches_loudness(matches);
+            }
             let there = transport.advanced(done, self.rate);
             let [left, right] = &mut self.main;
             if let Some(audio) = &mut self.audio {
-                audio.process(&mut left[done..end], &mut right[done..end], &there, &controls);
+                let (left, right) = (&mut left[done..end], &mut right[done..end]);
+                let side = [&self.side[0][done..end], &self.side[1][done..end]];
+                let side = self.has_side.then_some(side);
+                audio.process_beside(left, right, side, &there, &controls);
             }
             self.clock += (end - done) as u64;
             done = end;
@@ -211,14 +223,18 @@ impl Processor {
         }
     }
 
-    fn controls(&self) -> Controls {
+    fn controls(&self, transport: &Transport) -> Controls {
         let values = &self.core.values;
+        let mutes_recording = values.get(ParamId::MuteWhileRecording) > 0.5;
         Controls {
             dry_wet: values.get(ParamId::DryWet) as f32,
             output_gain: gain_from_db(values.get(ParamId::OutputGain)) as f32,
             follow_transport: values.get(ParamId::FollowTransport) > 0.5,
             bypass: values.get(ParamId::Bypass) > 0.5,
             offline: self.core.offline.load(Relaxed),
+            mute_takes: mutes_recording && transport.recording,
+            listen_to: listen_to(values.get(ParamId::ListenTo)),
+            memory_seconds: values.get(ParamId::MemorySeconds),
         }
     }
 

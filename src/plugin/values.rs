@@ -49,6 +49,8 @@ impl AtomicValues {
             temperature: self.get(ParamId::Temperature),
             top_p: self.get(ParamId::TopP),
             seed: self.get(ParamId::Seed) as u64,
+            n_takes: self.get(ParamId::Takes) as usize,
+            song_seconds: self.get(ParamId::SongSeconds),
             take_over: take_over(self.get(ParamId::TakeOver)),
         }
     }

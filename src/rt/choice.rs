@@ -56,13 +56,14 @@ impl Rules {
 
     /// Whether `n_frames` from song position `frame` on can be played as they should be.
     pub fn is_ready(&self, region: &Region, frame: i64, n_frames: i64) -> bool {
-        let (_, is_whole) = region.ready();
-        is_whole || n_frames + self.resume_frames < n_ahead(region, frame).0
+        let (n_ahead, is_whole) = n_ahead(region, frame);
+        n_frames <= if is_whole { n_ahead } else { n_ahead - self.resume_frames - 1 }
     }
 
     /// Whether enough of `region` is there to begin with it.
     pub fn can_begin(&self, region: &Region) -> bool {
-        region.ready().0 > 0 && self.is_ready(region, region.start().unwrap_or(0), 0)
+        let (n_ready, is_whole) = region.ready();
+        n_ready as i64 > if is_whole { 0 } else { self.resume_frames }
     }
 
     /// Frames for which a region sounds from song position `frame` on, if it has faded in up to `level`; 0 if it is to

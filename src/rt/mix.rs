@@ -37,14 +37,19 @@ impl Mixer {
         self.gain.value = self.gain.target;
     }
 
-    /// One stereo frame; `presence` is how far the take has faded in.
-    pub fn mix(&mut self, dry: [f32; 2], take: f32, presence: f32) -> [f32; 2] {
-        let share = presence * self.wet.next();
+    /// One stereo frame: what sounds of takes, faded, and how far that has replaced the input. While anything
+    /// sounds, what is not a number in the input is silence.
+    pub fn mix(&mut self, dry: [f32; 2], takes: [f32; 2], presence: f32) -> [f32; 2] {
+        let wet = self.wet.next();
+        let share = presence * wet;
         let gain = self.gain.next();
-        if share == 0.0 && gain == 1.0 {
-            return dry;
+        if share == 0.0 {
+            return if gain == 1.0 { dry } else { dry.map(|dry| gain * dry) };
         }
-        dry.map(|dry| gain * if share == 0.0 { dry } else { dry + share * (take - dry) })
+        [0, 1].map(|c| {
+            let dry = if dry[c].is_finite() { dry[c] } else { 0.0 };
+            gain * ((1.0 - share) * dry + wet * takes[c])
+        })
     }
 }
 
@@ -86,6 +91,11 @@ pub fn peak(samples: &[f32]) -> f32 {
     samples.iter().fold(0.0, |peak, sample| sample.abs().max(peak))
 }
 
+/// Samples that are not numbers, or infinite.
+pub fn n_non_finite(samples: &[f32]) -> usize {
+    samples.iter().filter(|sample| !sample.is_finite()).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,10 +106,24 @@ mod tests {
         let at = |output_gain| Controls { output_gain, ..Controls::default() };
 
         mixer.aim(&at(0.5));
-        assert_eq!(mixer.mix([1.0, -1.0], 0.0, 0.0), [0.5, -0.5]);
+        assert_eq!(mixer.mix([1.0, -1.0], [0.0; 2], 0.0), [0.5, -0.5]);
         mixer.aim(&at(1.0));
-        let [next, _] = mixer.mix([1.0, -1.0], 0.0, 0.0);
+        let [next, _] = mixer.mix([1.0, -1.0], [0.0; 2], 0.0);
 
         assert!(next > 0.5 && next < 0.51, "{next}");
+    }
+
+    #[test]
+    fn what_is_not_a_number_passes_only_where_no_take_sounds() {
+        let mut mixer = Mixer::new(48_000.0);
+        mixer.aim(&Controls::default());
+
+        let [left, right] = mixer.mix([f32::NAN, f32::INFINITY], [0.0; 2], 0.0);
+        assert!(left.is_nan() && right == f32::INFINITY);
+        assert_eq!(mixer.mix([f32::NAN, f32::INFINITY], [0.25, 0.0], 0.5), [0.25, 0.0]);
+        assert_eq!(mixer.mix([f32::NEG_INFINITY, 0.5], [0.25; 2], 1.0), [0.25; 2]);
+        mixer.aim(&Controls { bypass: true, ..Controls::default() });
+        mixer.settle();
+        assert!(mixer.mix([f32::NAN; 2], [0.25; 2], 1.0)[0].is_nan());
     }
 }

@@ -1,24 +1,30 @@
 //! The audio thread: hears the input, plays takes at their place, mixes and meters.
 //!
 //! Everything was allocated before; processing moves samples and looks at atomics. It knows no host, no
-//! parameter table and no network. An offline render is the one case that may wait, and only for audio that
-//! was promised.
+//! parameter table and no network. A render, announced or found out by its pace, is the one case that may wait,
+//! and only for audio that was promised.
 
 mod capture;
+mod choice;
 mod clock;
 mod mix;
+mod pace;
 mod playback;
-mod slot;
+mod time;
 mod wait;
 
 use std::sync::Arc;
 
-use crate::link::{AudioEnds, Bars, Request, Settings, Signals, Transport};
+use crate::link::{
+    AudioEnds, Bars, DEFAULT_MEMORY_SECONDS, Lane, Request, Settings, Signals, Transport,
+};
 use capture::Capture;
 use clock::Clock;
-use mix::{Mixer, peak};
+use mix::{Mixer, n_non_finite, peak};
+use pace::Pace;
 use playback::Playback;
-use wait::Patience;
+pub use time::{Time, WallTime};
+use wait::{Block, Patience};
 
 /// How the next frames are to be mixed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +38,12 @@ pub struct Controls {
     pub bypass: bool,
     /// The host renders faster or slower than real time and would rather wait than miss a take.
     pub offline: bool,
+    /// Takes fade out, and the input passes.
+    pub mute_takes: bool,
+    /// What a continuation is primed with.
+    pub listen_to: Lane,
+    /// How much of what passes is remembered, in seconds.
+    pub memory_seconds: f64,
 }
 
 impl Default for Controls {
@@ -42,6 +54,9 @@ impl Default for Controls {
             follow_transport: true,
             bypass: false,
             offline: false,
+            mute_takes: false,
+            listen_to: Lane::Input,
+            memory_seconds: DEFAULT_MEMORY_SECONDS,
         }
     }
 }
@@ -53,6 +68,8 @@ pub struct AudioSide {
     capture: Capture,
     playback: Playback,
     mixer: Mixer,
+    time: Box<dyn Time>,
+    pace: Pace,
     patience: Patience,
     asked: Option<Settings>,
     asked_to_stop: bool,
@@ -61,12 +78,19 @@ pub struct AudioSide {
 impl AudioSide {
     /// Allocates; not for the audio thread.
     pub fn new(ends: AudioEnds) -> Self {
+        Self::with_time(ends, Box::new(WallTime::default()))
+    }
+
+    /// The same with another clock on the wall.
+    pub fn with_time(ends: AudioEnds, time: Box<dyn Time>) -> Self {
         let rate = ends.signals.rate();
         Self {
             clock: Clock::new(rate),
-            capture: Capture::new(ends.capture),
-            playback: Playback::new(ends.playback, rate),
+            capture: Capture::new(ends.capture, rate),
+            playback: Playback::new(ends.arrangements, rate),
             mixer: Mixer::new(rate),
+            time,
+            pace: Pace::new(),
             patience: Patience::default(),
             asked: None,
             asked_to_stop: false,
@@ -93,11 +117,23 @@ impl AudioSide {
 
     /// Processes a stretch of audio in place; `transport` is that of its first frame.
     ///
-    /// Realtime-safe unless `controls.offline`, when it may wait for audio that was promised.
+    /// Realtime-safe unless the host renders, when it may wait for audio that was promised.
     pub fn process(
         &mut self,
         left: &mut [f32],
         right: &mut [f32],
+        transport: &Transport,
+        controls: &Controls,
+    ) {
+        self.process_beside(left, right, None, transport, controls);
+    }
+
+    /// The same while something comes in on the sidechain, as many frames of it; that is only heard.
+    pub fn process_beside(
+        &mut self,
+        left: &mut [f32],
+        right: &mut [f32],
+        side: Option<[&[f32]; 2]>,
         transport: &Transport,
         controls: &Controls,
     ) {
@@ -109,6 +145,10 @@ impl AudioSide {
             Bars::of(transport, place.frame, self.signals.rate())
         };
         self.signals.set_bars(bars);
+        let begun = self.time.now();
+        let is_fast = self.pace.block(begun, n_frames as f64 / self.signals.rate());
+        let offline = controls.offline || (is_fast && !place.free);
+        self.signals.set_memory(controls.memory_seconds, controls.listen_to);
         if let Some(settings) = self.asked.take() {
             let id = self.signals.ask();
             let asked = Request {
@@ -116,11 +156,14 @@ impl AudioSide {
                 settings,
                 song_frame: place.frame,
                 rolling: place.rolling,
-                on_arrival: place.free && !controls.offline,
-                offline: controls.offline,
+                on_arrival: place.free && !offline,
+                offline,
                 bars,
+                listen_to: controls.listen_to,
             };
-            if !self.capture.ask_continue(asked) {
+            if self.capture.ask_continue(asked) {
+                self.patience.expect(id, &self.playback);
+            } else {
                 self.signals.settle(id);
             }
         }
@@ -128,15 +171,21 @@ impl AudioSide {
             self.capture.ask_stop();
         }
 
-        let waits = controls.offline && place.rolling;
+        let waits = offline && place.rolling;
         if waits {
-            self.patience.wait_for_room(&self.capture, n_frames);
+            self.patience.wait_for_room(&mut *self.time, &self.capture, n_frames);
         }
         let input_peaks = [peak(left), peak(right)];
-        self.capture.hear(left, right, place);
-        self.playback.receive(place.frame, self.signals.lowest_take());
+        self.signals.health().count_non_finite(n_non_finite(left) + n_non_finite(right));
+        self.capture.hear([left, right], side, place, transport);
+        let is_muted = controls.mute_takes;
+        self.playback.receive(place.frame, is_muted);
+        if waits && !is_muted {
+            let block = Block { frame: place.frame, n_frames, is_announced: controls.offline };
+            self.patience.wait_for_take(&mut *self.time, &mut self.playback, &self.signals, block);
+        }
         if waits {
-            self.patience.wait_for_take(&mut self.playback, &self.signals, place.frame, n_frames);
+            self.pace.waited(self.time.now().saturating_sub(begun));
         }
         self.mixer.aim(controls);
         for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).enumerate() {
@@ -145,6 +194,7 @@ impl AudioSide {
             [*l, *r] = self.mixer.mix([*l, *r], take, presence);
         }
 
+        self.signals.health().count_underruns(self.playback.take_underruns());
         self.clock.advance(place, n_frames);
         let moved = if place.rolling { n_frames as i64 } else { 0 };
         self.signals.set_playhead(place.frame.saturating_add(moved), place.rolling, place.free);

@@ -50,6 +50,13 @@ pub struct Recipe {
     pub length_seconds: f64,
     /// Length of the whole song, before it is brought within what the pack takes.
     pub total_seconds: f64,
+    /// Where in the whole song the prime begins, as far as the model was told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset_seconds: f64,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// Which pack; the hash decides, the name is for people.
@@ -102,6 +109,23 @@ impl Recipe {
     /// What to write into [`Recipe::format_version`].
     pub const FORMAT_VERSION: u32 = FORMAT_VERSION;
 
+    /// The recipe as JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() // its keys are names and its values plain
+    }
+
+    /// Reads what [`Self::to_json`] wrote.
+    ///
+    /// # Errors
+    /// When it is not a recipe, or one from a later Encore; in words.
+    pub fn from_json(json: &str) -> Result<Self, String> {
+        let recipe: Self = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        match recipe.format_version {
+            FORMAT_VERSION => Ok(recipe),
+            other => Err(format!("format_version is {other}, not {FORMAT_VERSION}")),
+        }
+    }
+
     /// Writes the recipe as JSON.
     pub fn write(&self, path: &Path) -> Result<(), TakeError> {
         let not_recipe = |e: serde_json::Error| TakeError::NotRecipe {
@@ -115,16 +139,10 @@ impl Recipe {
 
     /// Reads a recipe from JSON.
     pub fn read(path: &Path) -> Result<Self, TakeError> {
-        let json = std::fs::read(path).map_err(TakeError::read(path))?;
+        let bytes = std::fs::read(path).map_err(TakeError::read(path))?;
         let not_recipe = |problem: String| TakeError::NotRecipe { path: path.into(), problem };
-        let recipe: Self = serde_json::from_slice(&json).map_err(|e| not_recipe(e.to_string()))?;
-        if recipe.format_version != FORMAT_VERSION {
-            return Err(not_recipe(format!(
-                "format_version is {}, not {FORMAT_VERSION}",
-                recipe.format_version
-            )));
-        }
-        Ok(recipe)
+        let json = str::from_utf8(&bytes).map_err(|e| not_recipe(e.to_string()))?;
+        Self::from_json(json).map_err(not_recipe)
     }
 }
 
@@ -176,6 +194,7 @@ pub(super) fn example() -> Recipe {
         finer: None,
         length_seconds: 8.0,
         total_seconds: 40.0,
+        offset_seconds: 0.0,
     }
 }
 

@@ -92,7 +92,7 @@ pub struct Music {
 }
 
 /// What of a take is played, in seconds from its seam.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrimSeconds {
     pub start: f64,
     pub end: f64,

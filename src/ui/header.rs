@@ -4,7 +4,7 @@ use egui::{Color32, Label, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 
 use super::{View, Wish, switch, theme, words};
 use crate::{
-    link::{ModelStatus, PackSummary, Phase},
+    link::{ModelStatus, PackSummary, Phase, Status},
     params::ParamId,
 };
 
@@ -18,7 +18,7 @@ pub fn header_ui(ui: &mut Ui, view: &View) -> Vec<Wish> {
                     RichText::new("ENCORE").size(theme::WORDMARK).extra_letter_spacing(3.5);
                 ui.add(Label::new(wordmark.color(theme::TEXT)).extend());
                 ui.add_space(6.0);
-                model_ui(ui, &view.status.model);
+                model_ui(ui, view.status);
             },
             |ui| {
                 let wishes = switch::switch_ui(ui, ParamId::Bypass, view.values, theme::ERROR);
@@ -30,8 +30,8 @@ pub fn header_ui(ui: &mut Ui, view: &View) -> Vec<Wish> {
     wishes
 }
 
-fn model_ui(ui: &mut Ui, model: &ModelStatus) {
-    match model {
+fn model_ui(ui: &mut Ui, status: &Status) {
+    match &status.model {
         ModelStatus::Unknown => state_ui(ui, theme::TEXT_WEAK, "Looking for a model…"),
         ModelStatus::Loading { name } => {
             ui.add(egui::Spinner::new().size(12.0).color(theme::ACCENT));
@@ -49,7 +49,10 @@ fn model_ui(ui: &mut Ui, model: &ModelStatus) {
                 words::parameters(pack.n_parameters)
             );
             let label = Label::new(RichText::new(facts).color(theme::TEXT_WEAK)).truncate();
-            ui.add(label.show_tooltip_when_elided(false)).on_hover_ui(|ui| pack_ui(ui, pack));
+            ui.add(label.show_tooltip_when_elided(false)).on_hover_ui(|ui| {
+                pack_ui(ui, pack);
+                health_ui(ui, status);
+            });
         }
         ModelStatus::Unavailable { .. } => state_ui(ui, theme::ERROR, "No model"),
     }
@@ -71,6 +74,24 @@ fn pack_ui(ui: &mut Ui, pack: &PackSummary) {
         pack.max_prime_seconds, pack.sample_rate
     ));
     ui.weak(pack.folder.display().to_string());
+}
+
+/// What the engine costs, and how often something went wrong.
+fn health_ui(ui: &mut Ui, status: &Status) {
+    let (load, health) = (&status.load, &status.health);
+    ui.separator();
+    ui.label(format!(
+        "Engine at work {:.0} % of the time; {} in this process",
+        100.0 * load.busy,
+        words::bytes(load.n_bytes as usize)
+    ));
+    ui.label(format!("Takes that ran dry: {}", health.n_underruns));
+    ui.label(format!(
+        "Takes that came late: {} (at most {:.0} ms)",
+        health.n_late_takes, health.worst_late_ms
+    ));
+    ui.label(format!("Frames not heard: {}", health.n_lost_frames));
+    ui.label(format!("Samples that were no numbers: {}", health.n_non_finite));
 }
 
 fn state_ui(ui: &mut Ui, color: Color32, text: &str) {

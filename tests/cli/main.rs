@@ -10,6 +10,7 @@ mod convert;
 mod device;
 mod evaluate;
 mod finer;
+mod full_disk;
 mod parallel;
 #[path = "../common/pickles.rs"]
 mod pickles;

@@ -1,4 +1,7 @@
 //! A host without a plugin format: it rolls, loops, jumps and rests, and plays a tone into the engine.
+#![allow(dead_code)] // each test uses a part of it
+
+mod paced;
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -7,9 +10,11 @@ use std::{
 
 use encore::{
     engine::{Engine, Instance},
-    link::{self, Armed, ModelStatus, Phase, Settings, TakeOver, Transport},
+    link::{self, Armed, ModelStatus, Phase, Settings, TakeOver, TakeStatus, Transport},
     rt::{AudioSide, Controls},
+    takes::{Tree, project},
 };
+pub use paced::PacedTime;
 
 pub const RATE: f64 = 48_000.0;
 const BLOCK: usize = 480;
@@ -32,9 +37,13 @@ pub struct Host {
     pub looped: Option<(i64, i64)>,
     /// Length of a bar of four beats, in frames.
     pub bar: i64,
+    pub rate: f64,
     pub input: Vec<f32>,
     pub out: Vec<f32>,
     at: i64,
+    /// How many times faster than real time it renders without saying so; none plays.
+    pub speed: Option<f64>,
+    time: PacedTime,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -47,6 +56,8 @@ pub fn settings() -> Settings {
         temperature: 0.95,
         top_p: 0.92,
         seed: 3,
+        n_takes: 1,
+        song_seconds: 0.0,
         take_over: TakeOver::AtOnce,
     }
 }
@@ -62,24 +73,36 @@ pub fn largest_step(samples: &[f32]) -> f32 {
 
 impl Host {
     pub fn open() -> Self {
+        Self::open_with(RATE, None)
+    }
+
+    /// At a rate of its own, and with the takes of a project, which are loaded before there is any audio.
+    pub fn open_with(rate: f64, takes: Option<Tree>) -> Self {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: every test sets the same value, before any thread of the engine reads it.
         unsafe {
             std::env::set_var("ENCORE_PACKS", concat!(env!("CARGO_MANIFEST_DIR"), "/models"))
         };
         let instance = Instance::new(&Engine::shared(), Box::new(|| ()));
-        let (audio_ends, engine_ends) = link::open(RATE);
+        if let Some(takes) = takes {
+            instance.load_takes(takes);
+        }
+        let (audio_ends, engine_ends) = link::open(rate);
         instance.attach(engine_ends);
+        let time = PacedTime::default();
         let host = Self {
-            audio: AudioSide::new(audio_ends),
+            audio: AudioSide::with_time(audio_ends, Box::new(time.clone())),
             instance,
             controls: Controls::default(),
             has_transport: true,
             looped: None,
             bar: BAR,
+            rate,
             input: Vec::new(),
             out: Vec::new(),
             at: 0,
+            speed: None,
+            time,
             _alone: alone,
         };
         host.wait_until(|host| matches!(host.instance.status().model, ModelStatus::Ready(_)));
@@ -91,6 +114,25 @@ impl Host {
         self.at
     }
 
+    /// The project, saved and opened again.
+    pub fn reopened(&self) -> Tree {
+        let bytes = self.instance.with_takes(|tree| project::save(b"{}", tree, &[]));
+        let loaded = project::load(&bytes);
+        assert_eq!(loaded.problems, [""; 0]);
+        loaded.tree
+    }
+
+    pub fn takes(&self) -> Vec<TakeStatus> {
+        self.instance.status().takes.to_vec()
+    }
+
+    /// What comes out when the song passes these frames.
+    pub fn pass(&mut self, start: i64, n_frames: usize) -> Vec<f32> {
+        self.locate(start);
+        self.fill(n_frames);
+        std::mem::take(&mut self.out)
+    }
+
     /// Where the newest take begins.
     pub fn seam(&self) -> i64 {
         self.instance.status().take.as_ref().expect("there is a take").seam_frame
@@ -100,7 +142,7 @@ impl Host {
         self.instance.status().notice.as_ref().map(|notice| notice.text.clone())
     }
 
-    fn words(&self) -> String {
+    pub fn words(&self) -> String {
         let status = self.instance.status();
         let take = status.take.as_ref().map(|take| (take.seam_frame, take.is_complete));
         format!("at {}, {:?}, take {take:?}, {:?}", self.at, status.phase, status.notice)
@@ -169,7 +211,7 @@ impl Host {
         self.wait_until(|host| host.instance.status().phase == Phase::Idle);
     }
 
-    fn wait_until(&self, done: impl Fn(&Self) -> bool) {
+    pub fn wait_until(&self, done: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !done(self) {
             assert!(begun.elapsed() < PATIENCE, "{}", self.words());
@@ -183,13 +225,15 @@ impl Host {
             Some((_, end)) if self.at < end => n_frames.min((end - self.at) as usize),
             _ => n_frames,
         };
+        let seconds = n_frames as f64 / RATE;
+        self.time.pass(Duration::from_secs_f64(seconds / self.speed.unwrap_or(1.0)));
         let beat = self.bar as f64 / 4.0;
         let transport = match self.has_transport {
             true => Transport {
                 playing,
                 frames: Some(self.at),
                 beats: Some(self.at as f64 / beat),
-                tempo_bpm: Some(60.0 * RATE / beat),
+                tempo_bpm: Some(60.0 * self.rate / beat),
                 time_signature: Some((4, 4)),
                 loop_beats: self.looped.map(|(a, b)| (a as f64 / beat, b as f64 / beat)),
                 ..Transport::default()

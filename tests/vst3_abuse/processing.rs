@@ -111,10 +111,54 @@ fn mono_and_stereo_tracks_are_both_served() {
 
     assert_ne!(arrange(&mut [stereo], &mut [mono]), kResultTrue);
     assert_ne!(arrange(&mut [63], &mut [63]), kResultTrue);
-    assert_ne!(arrange(&mut [stereo, stereo], &mut [stereo]), kResultTrue);
+    assert_ne!(arrange(&mut [stereo, 63], &mut [stereo]), kResultTrue);
+    assert_ne!(arrange(&mut [stereo, stereo, stereo], &mut [stereo]), kResultTrue);
+    assert_ne!(arrange(&mut [], &mut [stereo]), kResultTrue);
+    for side in [mono, stereo, SpeakerArr::kEmpty] {
+        assert_eq!(arrange(&mut [mono, side], &mut [mono]), kResultTrue);
+        let mut told = 63;
+        assert_eq!(unsafe { encore.processor.getBusArrangement(0, 1, &mut told) }, kResultOk);
+        assert_eq!(told, side);
+    }
     assert_eq!(arrange(&mut [stereo], &mut [stereo]), kResultTrue);
     start(&encore);
     assert_ne!(arrange(&mut [mono], &mut [mono]), kResultTrue); // active
+}
+
+#[test]
+fn a_sidechain_of_any_shape_is_harmless() {
+    let encore = new(true);
+    let mut info: BusInfo = unsafe { std::mem::zeroed() };
+    assert_eq!(unsafe { encore.component.getBusInfo(0, 0, 1, &mut info) }, kResultOk);
+    assert_eq!((info.busType, info.flags, info.channelCount), (1, 0, 2)); // auxiliary, off
+    assert_eq!(unsafe { encore.component.getBusCount(0, 0) }, 2);
+    assert_ne!(unsafe { encore.component.activateBus(0, 1, 1, 1) }, kResultOk);
+    start(&encore);
+
+    for is_on in [0, 1, 1, 0] {
+        assert_eq!(unsafe { encore.component.activateBus(0, 0, 1, is_on) }, kResultOk);
+        for n_side in [0, 1, 2, 3] {
+            for has_memory in [true, false] {
+                let mut side = vec![vec![0.5f32; MAX_BLOCK]; n_side];
+                let mut input = vec![vec![0.25f32; MAX_BLOCK]; 2];
+                let mut out = vec![vec![9f32; MAX_BLOCK]; 2];
+                let pointers = |channels: &mut Vec<Vec<f32>>| -> Vec<*mut f32> {
+                    channels.iter_mut().map(|c| c.as_mut_ptr()).collect()
+                };
+                let mut nulls = vec![null_mut(); n_side];
+                let mut side =
+                    if has_memory { pointers(&mut side) } else { std::mem::take(&mut nulls) };
+                let (mut ins, mut outs) = (pointers(&mut input), pointers(&mut out));
+                let mut busses = [bus(&mut ins), bus(&mut side)];
+                let mut out_bus = bus(&mut outs);
+                let mut data = empty();
+                (data.numSamples, data.numInputs, data.numOutputs) = (MAX_BLOCK as i32, 2, 1);
+                (data.inputs, data.outputs) = (busses.as_mut_ptr(), &mut out_bus);
+                assert_eq!(process(&encore, &mut data), kResultOk);
+                assert_eq!(out, input); // it is heard and not played
+            }
+        }
+    }
 }
 
 #[test]

@@ -122,6 +122,7 @@ impl Again {
             },
             seeds: vec![self.recipe.seed],
             total_seconds: Some(self.recipe.total_seconds),
+            offset_seconds: self.recipe.offset_seconds,
             lyrics: lyrics.map(Cleaned::tokens).unwrap_or_default(),
             min_tokens: finer::min_frames(&model.pack, levels)?.div_ceil(model.hop()),
         })

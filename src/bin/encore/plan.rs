@@ -1,14 +1,12 @@
 //! What `encore continue` will ask the engine for, once everything that was typed made sense.
 
-use std::collections::BTreeMap;
-
 use encore::engine::finer;
 use encore::engine::model::Model;
+use encore::engine::recipe;
 use encore::engine::session::{LENGTHS_SECONDS, MIN_PRIME_TOKENS, Request};
 use encore::jukebox::{LevelPrior, SamplerSettings};
 use encore::lyrics::Cleaned;
-use encore::pack::Labels;
-use encore::takes::{FinerRecipe, Label, PackId, Prime, Recipe, SamplerRecipe};
+use encore::takes::{FinerRecipe, Prime, Recipe};
 use encore::units::{
     frames_from_seconds, frames_from_tokens, seconds_from_frames, tokens_from_frames,
 };
@@ -54,6 +52,7 @@ pub fn request<P: LevelPrior>(
         sampler: sampler(args, model),
         seeds: vec![args.seed],
         total_seconds: Some(told.total_seconds(&model.pack, song)?),
+        offset_seconds: 0.0,
         lyrics: lyrics.map(Cleaned::tokens).unwrap_or_default(),
         min_tokens,
     })
@@ -69,43 +68,15 @@ pub fn recipe<P: LevelPrior>(
     told: &Told,
     levels: &[usize],
 ) -> Recipe {
-    let pack = &model.pack;
-    let labels = pack.labels();
-    let recommended = pack.manifest().sampling.total_seconds;
-    let taught = pack.plays().map(|taught| taught.card.file.sha256.clone());
     Recipe {
-        format_version: Recipe::FORMAT_VERSION,
-        encore_version: env!("CARGO_PKG_VERSION").into(),
-        pack: PackId { name: pack.name().into(), sha256: pack.hash(), taught },
         backend: place.backend(),
-        prime: Some(Prime::of(&request.prime, pack.sample_rate())),
-        prime_codes: BTreeMap::new(),
-        codes: None,
+        prime: Some(Prime::of(&request.prime, model.pack.sample_rate())),
         seed,
-        artist: artist_label(labels, request.artist),
-        genres: request.genres.iter().map(|id| genre_label(labels, *id)).collect(),
-        sampler: SamplerRecipe {
-            temperature: request.sampler.temperature,
-            top_k: request.sampler.top_k,
-            top_p: request.sampler.top_p,
-        },
         lyrics: told.lyrics.clone(),
-        level: model.level(),
         finest_level: levels.last().copied().unwrap_or(model.level()),
         finer: (!levels.is_empty()).then(|| FinerRecipe::new(args.windows)),
-        length_seconds: request.length_seconds,
-        total_seconds: request.total_seconds.unwrap_or(recommended),
+        ..recipe::recipe(model, request)
     }
-}
-
-/// The id with its name, for the recipe.
-pub fn artist_label(labels: &Labels, id: u32) -> Label {
-    Label { id, name: labels.artist_name(id).unwrap_or("unknown").to_owned() }
-}
-
-/// The id with its name, for the recipe.
-pub fn genre_label(labels: &Labels, id: u32) -> Label {
-    Label { id, name: labels.genre_name(id).unwrap_or("unknown").to_owned() }
 }
 
 /// The end of the track, in whole tokens, so that the seam is where the track ends.

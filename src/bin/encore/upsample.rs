@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use encore::engine::finer;
+use encore::engine::{finer, recipe};
 use encore::pack::Pack;
 use encore::takes::{
     CodesId, FinerRecipe, Levels, PackId, Recipe, SamplerRecipe, measure, picture, read_levels,
@@ -18,7 +18,7 @@ use crate::place::Place;
 use crate::progress::Spinner;
 use crate::resume::Progress;
 use crate::told::Told;
-use crate::{open, plan, take_files};
+use crate::{open, take_files};
 
 pub fn run(args: &UpsampleArgs, as_json: bool) -> Result<(), Failure> {
     let place = Place::open(&args.load, &args.on)?;
@@ -134,8 +134,8 @@ fn recipe(
         prime_codes: BTreeMap::new(),
         codes: Some(CodesId::of(upper)),
         seed: args.seed,
-        artist: plan::artist_label(labels, artist),
-        genres: genres.iter().map(|id| plan::genre_label(labels, *id)).collect(),
+        artist: recipe::artist_label(labels, artist),
+        genres: genres.iter().map(|id| recipe::genre_label(labels, *id)).collect(),
         sampler: SamplerRecipe {
             temperature: finer::SAMPLER.temperature,
             top_k: finer::SAMPLER.top_k,
@@ -147,5 +147,6 @@ fn recipe(
         finer: Some(FinerRecipe::new(args.windows)),
         length_seconds,
         total_seconds,
+        offset_seconds: 0.0,
     })
 }

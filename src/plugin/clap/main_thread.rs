@@ -94,7 +94,10 @@ impl PluginMainThreadParams for Main<'_> {
     fn get_info(&self, index: u32, info: &mut ParamInfoWriter) {
         let Some(id) = ParamId::ALL.get(index as usize) else { return };
         let param = id.param();
-        let mut flags = ParamInfoFlags::IS_AUTOMATABLE;
+        let mut flags = ParamInfoFlags::empty();
+        if param.is_automatable() {
+            flags |= ParamInfoFlags::IS_AUTOMATABLE;
+        }
         if param.n_steps() > 0 {
             flags |= ParamInfoFlags::IS_STEPPED;
         }
@@ -158,22 +161,32 @@ impl PluginStateContextImpl for Main<'_> {
     }
 }
 
+/// Port ids; they never change.
+const OUTPUT_ID: u32 = 0;
+const INPUT_ID: u32 = 1;
+const SIDECHAIN_ID: u32 = 2;
+
 impl PluginAudioPortsImpl for Main<'_> {
-    fn count(&self, _is_input: bool) -> u32 {
-        1
+    fn count(&self, is_input: bool) -> u32 {
+        if is_input { 2 } else { 1 }
     }
 
     fn get(&self, index: u32, is_input: bool, info: &mut AudioPortInfoWriter) {
-        if index == 0 {
-            info.set(&AudioPortInfo {
-                id: ClapId::new(u32::from(is_input)),
-                name: if is_input { b"Input" } else { b"Output" },
-                channel_count: 2,
-                flags: AudioPortFlags::IS_MAIN,
-                port_type: Some(AudioPortType::STEREO),
-                in_place_pair: Some(ClapId::new(u32::from(!is_input))),
-            });
-        }
+        let (id, name, pair): (_, &[u8], _) = match (index, is_input) {
+            (0, true) => (INPUT_ID, b"Input", Some(OUTPUT_ID)),
+            (0, false) => (OUTPUT_ID, b"Output", Some(INPUT_ID)),
+            (1, true) => (SIDECHAIN_ID, b"Sidechain", None),
+            _ => return,
+        };
+        let is_main = pair.is_some();
+        info.set(&AudioPortInfo {
+            id: ClapId::new(id),
+            name,
+            channel_count: 2,
+            flags: if is_main { AudioPortFlags::IS_MAIN } else { AudioPortFlags::empty() },
+            port_type: Some(AudioPortType::STEREO),
+            in_place_pair: pair.map(ClapId::new),
+        });
     }
 }
 

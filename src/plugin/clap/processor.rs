@@ -48,6 +48,7 @@ impl<'a> PluginAudioProcessor<'a, Shared<'a>, Main<'a>> for ClapProcessor<'a> {
         while offset < n_frames {
             let n = processor.piece_frames().min(n_frames - offset);
             read(&mut audio, offset, n, processor)?;
+            processor.has_side = read_side(&mut audio, offset, n, &mut processor.side)?;
             processor.run(offset, n, &transport.advanced(offset, processor.rate()));
             write(&mut audio, offset, n, processor)?;
             offset += n;
@@ -119,6 +120,23 @@ fn read(audio: &mut Audio, offset: usize, n: usize, to: &mut Processor) -> Resul
         }
     }
     Ok(())
+}
+
+/// Copies the same frames of the sidechain in; false if there is none. A mono one is on both channels.
+fn read_side(
+    audio: &mut Audio,
+    offset: usize,
+    n: usize,
+    to: &mut [Vec<f32>; 2],
+) -> Result<bool, PluginError> {
+    let Some(port) = audio.input_port(1) else { return Ok(false) };
+    let Some(channels) = port.channels()?.into_f32() else { return Ok(false) };
+    let Some(left) = channels.channel(0) else { return Ok(false) };
+    let right = channels.channel(1).unwrap_or(left);
+    for (from, to) in [left, right].into_iter().zip(to) {
+        to[..n].copy_from_slice(&from[offset..offset + n]);
+    }
+    Ok(true)
 }
 
 /// Copies the processed frames out.

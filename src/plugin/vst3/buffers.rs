@@ -26,6 +26,25 @@ pub unsafe fn read(data: &ProcessData, offset: usize, n: usize, to: &mut Process
     }
 }
 
+/// Copies the same frames of the sidechain in; false if there is none, which is so where the host has not
+/// switched it on. A mono one is on both channels.
+///
+/// # Safety
+/// As for [`read`].
+pub unsafe fn read_side(data: &ProcessData, offset: usize, n: usize, to: &mut Processor) -> bool {
+    for (c, to) in to.side.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        let channel = unsafe {
+            channel(data.inputs, data.numInputs, 1, c)
+                .or_else(|| channel(data.inputs, data.numInputs, 1, 0))
+        };
+        let Some(from) = channel else { return false };
+        // SAFETY: the channel has `numSamples` frames, and `to` is ours, so they do not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(from.add(offset), to[..n].as_mut_ptr(), n) };
+    }
+    true
+}
+
 /// Copies the processed frames to the main output; channels and busses we know nothing of get silence.
 ///
 /// # Safety

@@ -64,10 +64,27 @@ impl IPluginBaseTrait for Encore {
     }
 }
 
-/// Whether there is such a bus: one audio input and one audio output.
-pub fn is_bus(media: MediaType, direction: BusDirection, index: int32) -> bool {
-    let is_direction = direction == kInput as BusDirection || direction == kOutput as BusDirection;
-    media == kAudio as MediaType && is_direction && index == 0
+/// A bus of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bus {
+    Input,
+    Sidechain,
+    Output,
+}
+
+impl Bus {
+    /// The one that the host means, if there is such a bus.
+    pub fn of(media: MediaType, direction: BusDirection, index: int32) -> Option<Self> {
+        let is_input = direction == kInput as BusDirection;
+        let is_output = direction == kOutput as BusDirection;
+        match index {
+            _ if media != kAudio as MediaType => None,
+            0 if is_input => Some(Bus::Input),
+            1 if is_input => Some(Bus::Sidechain),
+            0 if is_output => Some(Bus::Output),
+            _ => None,
+        }
+    }
 }
 
 impl IComponentTrait for Encore {
@@ -81,7 +98,7 @@ impl IComponentTrait for Encore {
     }
 
     unsafe fn getBusCount(&self, media: MediaType, direction: BusDirection) -> int32 {
-        is_bus(media, direction, 0).into()
+        (0..2).filter(|index| Bus::of(media, direction, *index).is_some()).count() as int32
     }
 
     unsafe fn getBusInfo(
@@ -94,16 +111,21 @@ impl IComponentTrait for Encore {
         guard(kInternalError, || {
             // SAFETY: the pointer is null or the host's to be written.
             let info = unsafe { info.as_mut() };
-            let Some(info) = info.filter(|_| is_bus(media, direction, index)) else {
+            let (Some(info), Some(bus)) = (info, Bus::of(media, direction, index)) else {
                 return kInvalidArgument;
             };
-            let name = if direction == kInput as BusDirection { "Input" } else { "Output" };
+            let is_main = bus != Bus::Sidechain;
+            let name = match bus {
+                Bus::Input => "Input",
+                Bus::Sidechain => "Sidechain",
+                Bus::Output => "Output",
+            };
             info.mediaType = media;
             info.direction = direction;
-            info.channelCount = self.0.arrangement.lock().count_ones() as int32;
+            info.channelCount = self.0.arrangement_of(bus).count_ones() as int32;
             put_utf16(name, &mut info.name);
-            info.busType = BusTypes_::kMain as BusType;
-            info.flags = BusInfo_::BusFlags_::kDefaultActive as _;
+            info.busType = if is_main { BusTypes_::kMain } else { BusTypes_::kAux } as BusType;
+            info.flags = if is_main { BusInfo_::BusFlags_::kDefaultActive as _ } else { 0 };
             kResultOk
         })
     }
@@ -112,15 +134,19 @@ impl IComponentTrait for Encore {
         kNotImplemented
     }
 
-    /// A bus that is off arrives without buffers, which is silence.
+    /// A main bus that is off arrives without buffers, which is silence.
     unsafe fn activateBus(
         &self,
         media: MediaType,
         direction: BusDirection,
         index: int32,
-        _is_on: TBool,
+        is_on: TBool,
     ) -> tresult {
-        ok_if(is_bus(media, direction, index))
+        let bus = Bus::of(media, direction, index);
+        if bus == Some(Bus::Sidechain) {
+            self.0.has_side.store(is_on != 0, Relaxed);
+        }
+        ok_if(bus.is_some())
     }
 
     unsafe fn setActive(&self, is_active: TBool) -> tresult {

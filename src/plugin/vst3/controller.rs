@@ -60,6 +60,7 @@ impl IEditControllerTrait for Encore {
             info.flags = match param.kind {
                 Kind::Bypass => kCanAutomate | kIsBypass,
                 Kind::Artist | Kind::Genre | Kind::Choice(_) => kCanAutomate | kIsList,
+                _ if !param.is_automatable() => 0,
                 _ => kCanAutomate,
             } as int32;
             kResultOk

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 #[cfg(target_os = "linux")]
 use super::run_loop::LoopTimer;
-use super::{automation::Automation, handler::Handler};
+use super::{automation::Automation, component::Bus, handler::Handler};
 use crate::{
     params::ParamId,
     plugin::{Core, Processor},
@@ -40,6 +40,9 @@ pub struct Instance {
     pub setup: Mutex<Setup>,
     /// Of the input and the output, which are alike.
     pub arrangement: Mutex<SpeakerArrangement>,
+    /// Of the sidechain, and whether the host has switched it on.
+    pub side_arrangement: Mutex<SpeakerArrangement>,
+    pub has_side: AtomicBool,
     /// The mode `setupProcessing` named; a block may say otherwise.
     pub is_offline: AtomicBool,
     pub is_active: AtomicBool,
@@ -52,6 +55,14 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// The speakers of a bus.
+    pub fn arrangement_of(&self, bus: Bus) -> SpeakerArrangement {
+        match bus {
+            Bus::Input | Bus::Output => *self.arrangement.lock(),
+            Bus::Sidechain => *self.side_arrangement.lock(),
+        }
+    }
+
     pub fn new() -> Arc<Self> {
         let core = Core::new();
         let instance = Arc::new(Self {
@@ -59,6 +70,8 @@ impl Instance {
             core,
             setup: Mutex::new(Setup { rate: 48_000.0, max_block: 1024 }),
             arrangement: Mutex::new(SpeakerArr::kStereo),
+            side_arrangement: Mutex::new(SpeakerArr::kStereo),
+            has_side: false.into(),
             is_offline: false.into(),
             is_active: false.into(),
             is_processing: false.into(),

@@ -16,7 +16,14 @@ use ::vst3::{
     },
 };
 
-use super::{Encore, automation::Automation, buffers, component::is_bus, instance::Setup, time};
+use super::{
+    Encore,
+    automation::Automation,
+    buffers,
+    component::Bus,
+    instance::{Instance, Setup},
+    time,
+};
 use crate::{
     params::ParamId,
     plugin::{Processor, guard::guard},
@@ -31,17 +38,26 @@ impl IAudioProcessorTrait for Encore {
         n_outputs: int32,
     ) -> tresult {
         guard(kInternalError, || {
-            let is_one_to_one = n_inputs == 1 && n_outputs == 1;
+            let is_known = (1..=2).contains(&n_inputs) && n_outputs == 1;
             let is_null = inputs.is_null() || outputs.is_null();
-            if self.0.is_active.load(Relaxed) || !is_one_to_one || is_null {
+            if self.0.is_active.load(Relaxed) || !is_known || is_null {
                 return kResultFalse;
             }
-            // SAFETY: neither is null, and each has one element.
-            let (input, output) = unsafe { (*inputs, *outputs) };
-            if input != output || ![SpeakerArr::kMono, SpeakerArr::kStereo].contains(&input) {
+            // SAFETY: neither is null, and they have as many elements as the host says.
+            let (input, side, output) =
+                unsafe { (*inputs, (n_inputs == 2).then(|| *inputs.add(1)), *outputs) };
+            let is_served = |arrangement: &SpeakerArrangement| {
+                [SpeakerArr::kMono, SpeakerArr::kStereo].contains(arrangement)
+            };
+            let is_side_served =
+                side.is_none_or(|side| side == SpeakerArr::kEmpty || is_served(&side));
+            if input != output || !is_served(&input) || !is_side_served {
                 return kResultFalse;
             }
             *self.0.arrangement.lock() = input;
+            if let Some(side) = side {
+                *self.0.side_arrangement.lock() = side;
+            }
             kResultTrue
         })
     }
@@ -55,12 +71,12 @@ impl IAudioProcessorTrait for Encore {
         guard(kInternalError, || {
             // SAFETY: the pointer is null or the host's to be written.
             let arrangement = unsafe { arrangement.as_mut() };
-            match arrangement.filter(|_| is_bus(kAudio as _, direction, index)) {
-                Some(arrangement) => {
-                    *arrangement = *self.0.arrangement.lock();
+            match (arrangement, Bus::of(kAudio as _, direction, index)) {
+                (Some(arrangement), Some(bus)) => {
+                    *arrangement = self.0.arrangement_of(bus);
                     kResultOk
                 }
-                None => kInvalidArgument,
+                _ => kInvalidArgument,
             }
         })
     }
@@ -107,7 +123,7 @@ impl IAudioProcessorTrait for Encore {
             let is_offline = self.0.is_offline.load(Relaxed) || is_offline(data.processMode);
             self.0.core.offline.store(is_offline, Relaxed);
             // SAFETY: `data` is what the host gave us for this call.
-            unsafe { process_block(data, &mut processor, &self.0.automation) };
+            unsafe { process_block(data, &mut processor, &self.0) };
             kResultOk
         })
     }
@@ -131,7 +147,9 @@ fn is_32_bit(size: int32) -> bool {
 
 /// # Safety
 /// `data` is what the host passed to `process`.
-unsafe fn process_block(data: &ProcessData, processor: &mut Processor, automation: &Automation) {
+unsafe fn process_block(data: &ProcessData, processor: &mut Processor, instance: &Instance) {
+    let automation = &instance.automation;
+    let has_side = instance.has_side.load(Relaxed);
     let n_frames = data.numSamples.max(0) as usize;
     automation.advance(n_frames);
     processor.begin();
@@ -147,6 +165,8 @@ unsafe fn process_block(data: &ProcessData, processor: &mut Processor, automatio
         let n = processor.piece_frames().min(n_frames - offset);
         // SAFETY: the caller's promise, and `offset + n` is at most `numSamples`.
         unsafe { buffers::read(data, offset, n, processor) };
+        // SAFETY: as above.
+        processor.has_side = has_side && unsafe { buffers::read_side(data, offset, n, processor) };
         processor.run(offset, n, &transport.advanced(offset, processor.rate()));
         // SAFETY: as above.
         unsafe { buffers::write(data, offset, n, processor) };

@@ -73,6 +73,7 @@ pub fn composing(model: &Model) -> Result<Composing, Failure> {
         sampler: SamplerSettings::default(),
         seeds: vec![0],
         total_seconds: None,
+        offset_seconds: 0.0,
         lyrics: Vec::new(),
         min_tokens: 0,
     };
