@@ -77,10 +77,17 @@ class Listener:
                 song[first : first + n_frames, channel] = port.get_array()
 
     def attach(self):
-        master = r"Qtractor:Master/out_[12]"
-        found = lambda: len(ports := self.client.get_ports(master)) == 2 and ports
-        for output, port in zip(wait_until(found, "Qtractor's outputs"), self.ports):
-            self.client.connect(output, port)
+        """Listens to Qtractor's master, as soon as it lets itself be connected."""
+        def is_connected():
+            master = self.client.get_ports("Qtractor:Master/out_[12]")
+            try:
+                for output, port in zip(master, self.ports):
+                    if not port.is_connected_to(output):
+                        self.client.connect(output, port)
+                return len(master) == 2
+            except jack.JackErrorCode:
+                return False
+        wait_until(is_connected, "Qtractor's outputs")
 
     def roll(self, name):
         """Plays from the song's start until the take is over."""
@@ -111,8 +118,6 @@ def curve():
 
 
 def session_text():
-    values = {"Artist": (2, 1), "Length": (5, length_seconds), "Seed": (8, 7)}
-    params = "".join(f'<param name="{n}" index="{i}">{v}</param>' for n, (i, v) in values.items())
     n_frames = 12 * RATE
     return f"""<!DOCTYPE qtractor-session>
 <session name="session" version="0.9.31">
@@ -128,7 +133,7 @@ def session_text():
    <audio-clip><filename>recording.wav</filename><time-stretch>1</time-stretch><pitch-shift>1</pitch-shift></audio-clip>
   </clip></clips>
   <plugins><plugin type="CLAP"><filename>{clap}</filename><index>0</index><label>Encore</label>
-   <activated>1</activated><params>{params}</params>
+   <activated>1</activated>
    <curve-file><filename>continue.mid</filename><curve-items>
     <curve-item name="Continue" index="0"><type>CONTROLLER</type><channel>0</channel><param>1</param>
      <mode>Hold</mode><process>1</process><capture>0</capture><locked>0</locked><logarithmic>0</logarithmic>
@@ -147,11 +152,10 @@ def open_session(listener):
 
 
 def save(qtractor):
-    """Asks as a session manager of the kind called LADISH does."""
-    before = session.stat().st_mtime_ns
+    """Asks as a session manager of the kind called LADISH does; the old file goes first, so that the new one shows."""
+    session.unlink()
     qtractor.send_signal(signal.SIGUSR1)
-    is_new = lambda: session.stat().st_mtime_ns != before
-    wait_until(lambda: is_new() and session.read_text().rstrip().endswith("</session>"), "saving")
+    wait_until(lambda: session.exists() and session.read_text().rstrip().endswith("</session>"), "saving")
 
 
 def settings():

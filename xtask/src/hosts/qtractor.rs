@@ -19,7 +19,7 @@ use crate::{
 const PACKAGES: [&str; 2] = ["JACK-Client==0.5.7", stage::NUMPY];
 
 /// How often the song is rolled over until it was heard as it is meant to be.
-const MAX_PASSES: usize = 6;
+const MAX_PASSES: usize = 8;
 
 /// Likeness of what is the same, and of what is something else.
 const SAME: f64 = 0.8;
