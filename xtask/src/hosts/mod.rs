@@ -50,7 +50,7 @@ const HOSTS: [Host; 4] = [
 ];
 
 /// Runs the checks in every host and prints them as a table. `args` are those of the command line:
-/// `--ci` leaves out the hosts that are slow or not exact, `--allow-missing` forgives a host that cannot be installed,
+/// `--ci` leaves out the hosts that are slow or not exact, `--allow-missing` forgives one that cannot be installed,
 /// `--built` takes the bundles that are there, and a name takes the hosts that it begins.
 pub fn run(args: &[String]) -> Result<(), Failure> {
     let (flags, names): (Vec<_>, Vec<_>) = args.iter().partition(|arg| arg.starts_with("--"));
