@@ -22,8 +22,6 @@ fn settings() -> Settings {
         n_takes: 1,
         song_seconds: 0.0,
         take_over: TakeOver::AtOnce,
-        n_takes: 1,
-        song_seconds: 0.0,
     }
 }
 
