@@ -102,8 +102,8 @@ impl Playback {
     /// Realtime-safe and branches only on what was prepared.
     pub fn next(&mut self, frame: Option<i64>) -> ([f32; 2], f32) {
         if self.choice.n_frames <= 0 {
-            let next = self.choose(frame);
-            let before = std::mem::replace(&mut self.choice, next);
+            let chosen = self.choose(frame);
+            let before = std::mem::replace(&mut self.choice, chosen);
             let ended = before.region.is_some() && self.choice.region.is_none();
             self.n_underruns += usize::from(ended && frame.is_some() && self.is_dry());
         }
