@@ -78,7 +78,7 @@ fn a_batch_that_is_stopped_keeps_what_there_is() {
     host.fill(60_000);
     host.instance.send(Command::Continue(Settings {
         n_takes: 8,
-        length_seconds: 20.0,
+        length_seconds: 6.0,
         ..settings()
     }));
     host.wait_until(|host| {
@@ -90,8 +90,8 @@ fn a_batch_that_is_stopped_keeps_what_there_is() {
 
     let takes = host.takes();
     assert!(1 < takes.len() && takes.len() <= 8, "{}", takes.len());
-    assert_eq!(takes[0].length_seconds, 20.0);
-    assert!(takes[1].length_seconds < 20.0, "{}", takes[1].length_seconds);
+    assert_eq!(takes[0].length_seconds, 6.0);
+    assert!(takes[1].length_seconds < 6.0, "{}", takes[1].length_seconds);
 }
 
 #[test]
