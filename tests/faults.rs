@@ -30,13 +30,9 @@ const FADE: usize = 4 * BLOCK;
 /// Longest time that anything may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const OFFLINE: Controls = Controls {
-    dry_wet: 1.0,
-    output_gain: 1.0,
-    follow_transport: true,
-    bypass: false,
-    offline: true,
-};
+fn offline() -> Controls {
+    Controls { offline: true, ..Controls::default() }
+}
 
 /// One instance, alone with the engine and the packs in a folder.
 struct Desk {
@@ -101,7 +97,7 @@ impl Desk {
             let mut left: Vec<_> = (at..at + n as i64).map(tone).collect();
             let mut right = left.clone();
             let transport = Transport { playing: true, frames: Some(at), ..Transport::default() };
-            self.audio.process(&mut left, &mut right, &transport, &OFFLINE);
+            self.audio.process(&mut left, &mut right, &transport, &offline());
             heard.extend(left);
         }
         heard
@@ -145,6 +141,8 @@ fn settings(length_seconds: f64) -> Settings {
         top_p: 0.92,
         seed: 3,
         take_over: TakeOver::AtOnce,
+        n_takes: 1,
+        song_seconds: 0.0,
     }
 }
 

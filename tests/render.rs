@@ -19,13 +19,14 @@ fn settings() -> Settings {
         temperature: 1.0,
         top_p: 1.0,
         seed: 0,
+        n_takes: 1,
+        song_seconds: 0.0,
         take_over: TakeOver::AtOnce,
     }
 }
 
 /// A tape that has rolled for three seconds, so fast.
-fn rolled(speed: f64, offline: bool) -> Tape {
-    let mut tape = Tape::new();
+fn rolled(mut tape: Tape, speed: f64, offline: bool) -> Tape {
     tape.speed = speed;
     tape.controls = Controls { offline, ..Controls::default() };
     tape.play_in(&[480], 0, 144_000);
@@ -45,7 +46,7 @@ fn waited_in_vain(tape: &mut Tape) -> Duration {
 #[test]
 fn a_render_waits_a_minute_for_what_does_not_come_and_then_goes_on() {
     for (speed, offline) in [(20.0, false), (1.0, true), (20.0, true)] {
-        let mut tape = rolled(speed, offline);
+        let mut tape = rolled(Tape::new(), speed, offline);
 
         let waited = waited_in_vain(&mut tape);
         let begun = tape.time.elapsed();
@@ -61,11 +62,11 @@ fn a_render_waits_a_minute_for_what_does_not_come_and_then_goes_on() {
 #[test]
 fn in_real_time_nothing_waits() {
     for speed in [0.5, 1.0, 1.5] {
-        let waited = waited_in_vain(&mut rolled(speed, false));
+        let waited = waited_in_vain(&mut rolled(Tape::new(), speed, false));
 
         assert!(waited < Duration::from_millis(25), "{waited:?} at {speed} times real time");
     }
-    let mut stalled = rolled(1.0, false);
+    let mut stalled = rolled(Tape::new(), 1.0, false);
     stalled.time.pass(Duration::from_secs(5));
     stalled.speed = 1000.0; // a late host catches up
     stalled.play_in(&[480], 96_000, 43_200);
@@ -90,7 +91,7 @@ fn a_host_without_a_transport_never_waits_in_real_time() {
 
 #[test]
 fn muted_takes_are_not_waited_for() {
-    let mut tape = rolled(1.0, true);
+    let mut tape = rolled(Tape::new(), 1.0, true);
     tape.controls.mute_takes = true;
 
     assert!(waited_in_vain(&mut tape) < Duration::from_millis(25));
@@ -100,7 +101,7 @@ fn muted_takes_are_not_waited_for() {
 fn a_render_is_the_same_whoever_announced_it_and_whatever_its_blocks() {
     // a take that is composed while the render waits for it, over one that was there
     let render = |speed: f64, offline: bool, blocks: &[usize]| {
-        let mut tape = rolled(speed, offline);
+        let mut tape = rolled(Tape::shared(), speed, offline);
         let sound = growing(48_000);
         let older = Region { n_frames: Some(44_000), ..region(1, 100_000, whole(90_000)) };
         tape.arrange(vec![older.clone()]);

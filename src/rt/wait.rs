@@ -12,6 +12,9 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for the engine to listen; then frames are lost, and counted.
 const LISTEN_LIMIT: Duration = Duration::from_secs(5);
 
+/// A wait is told once it is longer than this.
+const UNTOLD: Duration = Duration::from_millis(300);
+
 /// Between two looks at a ring.
 const NAP: Duration = Duration::from_millis(1);
 
@@ -60,7 +63,8 @@ impl Patience {
         block: Block,
     ) {
         let Block { frame, n_frames, is_announced } = block;
-        let mut last_news = time.now();
+        let begun = time.now();
+        let mut last_news = begun;
         let mut n_news = playback.n_news();
         while signals.is_pending() && signals.n_asked() > self.given_up {
             let end = frame.saturating_add(n_frames as i64);
@@ -76,15 +80,16 @@ impl Patience {
             if expected == signals.n_asked() && playback.is_ready(older, first_wanted, n_wanted) {
                 return;
             }
-            if !is_announced && self.told != signals.n_asked() {
-                self.told = signals.n_asked();
-                signals.begin_waiting();
-            }
             time.nap(NAP);
             playback.receive(frame, false);
             let now = time.now();
             if playback.n_news() != n_news {
                 (n_news, last_news) = (playback.n_news(), now);
+            }
+            let is_long = UNTOLD < now.saturating_sub(begun);
+            if is_long && !is_announced && self.told != signals.n_asked() {
+                self.told = signals.n_asked();
+                signals.begin_waiting();
             }
             if now.saturating_sub(last_news) > LIMIT {
                 self.given_up = signals.n_asked();

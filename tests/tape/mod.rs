@@ -22,15 +22,19 @@ pub const FADE: usize = 240;
 
 /// Time that only moves when it is told to, or while somebody waits.
 #[derive(Clone, Default)]
-pub struct MadeUpTime(Arc<AtomicU64>);
+pub struct MadeUpTime {
+    nanos: Arc<AtomicU64>,
+    /// Somebody else works while one waits, and needs real time for it.
+    is_shared: bool,
+}
 
 impl MadeUpTime {
     pub fn pass(&self, pause: Duration) {
-        self.0.fetch_add(pause.as_nanos() as u64, Relaxed);
+        self.nanos.fetch_add(pause.as_nanos() as u64, Relaxed);
     }
 
     pub fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Relaxed))
+        Duration::from_nanos(self.nanos.load(Relaxed))
     }
 }
 
@@ -41,7 +45,9 @@ impl Time for MadeUpTime {
 
     fn nap(&mut self, pause: Duration) {
         self.pass(pause);
-        std::thread::yield_now(); // somebody else works meanwhile
+        if self.is_shared {
+            std::thread::sleep(pause);
+        }
     }
 }
 
@@ -56,8 +62,16 @@ pub struct Tape {
 
 impl Tape {
     pub fn new() -> Self {
+        Self::with_time(MadeUpTime::default())
+    }
+
+    /// A tape beside which another thread works.
+    pub fn shared() -> Self {
+        Self::with_time(MadeUpTime { is_shared: true, ..MadeUpTime::default() })
+    }
+
+    fn with_time(time: MadeUpTime) -> Self {
         let (ends, engine) = link::open(RATE);
-        let time = MadeUpTime::default();
         let audio = AudioSide::with_time(ends, Box::new(time.clone()));
         Self { audio, engine, controls: Controls::default(), time, speed: 1.0 }
     }
