@@ -286,6 +286,8 @@ fn settings() -> Settings {
         temperature: 0.95,
         top_p: 0.92,
         seed: 3,
+        n_takes: 1,
+        song_seconds: 0.0,
         take_over: TakeOver::AtOnce,
     }
 }

@@ -30,13 +30,9 @@ const FADE: usize = 4 * BLOCK;
 /// Longest time that anything may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const OFFLINE: Controls = Controls {
-    dry_wet: 1.0,
-    output_gain: 1.0,
-    follow_transport: true,
-    bypass: false,
-    offline: true,
-};
+fn offline() -> Controls {
+    Controls { offline: true, ..Controls::default() }
+}
 
 /// One instance, alone with the engine and the packs in a folder.
 struct Desk {
@@ -82,7 +78,12 @@ impl Desk {
     fn wait_for(&self, what: &str, done: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !done(self) {
-            assert!(begun.elapsed() < PATIENCE, "no sign of {what}; {:?}", self.instance.status());
+            let phase = self.instance.status().phase;
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "no sign of {what}; {phase:?}, {:?}",
+                self.notice()
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -96,7 +97,7 @@ impl Desk {
             let mut left: Vec<_> = (at..at + n as i64).map(tone).collect();
             let mut right = left.clone();
             let transport = Transport { playing: true, frames: Some(at), ..Transport::default() };
-            self.audio.process(&mut left, &mut right, &transport, &OFFLINE);
+            self.audio.process(&mut left, &mut right, &transport, &offline());
             heard.extend(left);
         }
         heard
@@ -140,6 +141,8 @@ fn settings(length_seconds: f64) -> Settings {
         top_p: 0.92,
         seed: 3,
         take_over: TakeOver::AtOnce,
+        n_takes: 1,
+        song_seconds: 0.0,
     }
 }
 
@@ -154,11 +157,9 @@ fn copy_starter(to: &Path) {
 
 #[test]
 fn a_fault_while_composing_costs_that_take_alone() {
-    for (fault, words) in [
-        (Fault::WorkerPanics, "failed inside Encore"),
-        (Fault::NoMemory, "memory"),
-        (Fault::KeeperPanics, "failed inside Encore"),
-    ] {
+    for (fault, words) in
+        [(Fault::WorkerPanics, "failed inside Encore"), (Fault::NoMemory, "memory")]
+    {
         let mut desk = Desk::new();
         let kept = desk.take(60_000);
         assert!(Desk::is_take(&kept, 60_000));
@@ -178,6 +179,18 @@ fn a_fault_while_composing_costs_that_take_alone() {
 }
 
 #[test]
+fn a_panic_while_listening_is_told_and_what_follows_is_heard() {
+    let mut desk = Desk::new();
+    let kept = desk.take(60_000);
+
+    inject(Fault::KeeperPanics);
+    desk.wait_for("a notice", |desk| desk.notice().contains("failed inside Encore"));
+
+    desk.still_sounds(60_000, &kept);
+    assert!(Desk::is_take(&desk.take(500_000), 500_000));
+}
+
+#[test]
 fn a_model_may_go_while_it_is_in_use_and_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let pack = folder.path().join("own");
@@ -190,7 +203,6 @@ fn a_model_may_go_while_it_is_in_use_and_come_back() {
         model => panic!("{model:?}"),
     };
     assert!(name(&desk).starts_with(folder.path()));
-    let kept = desk.take(60_000);
 
     let mut swapped = whole.clone();
     swapped.reverse();
@@ -202,7 +214,8 @@ fn a_model_may_go_while_it_is_in_use_and_come_back() {
             Some(bytes) => fs::write(&weights, bytes).unwrap(),
         }
         let seam = 500_000 * (n as i64 + 1);
-        assert!(Desk::is_take(&desk.take(seam), seam), "what is in memory plays on");
+        let kept = desk.take(seam);
+        assert!(Desk::is_take(&kept, seam), "what is in memory plays on");
 
         desk.instance.send(Command::ReloadModel);
         // another pack may be found in its place, or none
@@ -213,6 +226,7 @@ fn a_model_may_go_while_it_is_in_use_and_come_back() {
             };
             told.contains("prior_level_1.safetensors")
         });
+        desk.still_sounds(seam, &kept);
 
         fs::write(&weights, &whole).unwrap();
         desk.instance.send(Command::ReloadModel);
@@ -220,7 +234,6 @@ fn a_model_may_go_while_it_is_in_use_and_come_back() {
             matches!(desk.model(), ModelStatus::Ready(pack) if pack.folder.starts_with(folder.path()))
         });
     }
-    desk.still_sounds(60_000, &kept);
 }
 
 #[test]

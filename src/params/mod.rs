@@ -3,6 +3,7 @@
 //! Values are plain (not normalised) `f64`; VST3 maps them to 0..1 through [`Param::normalised`]. Ids are
 //! saved in projects, so a number is never used twice; they stay below 2^31 and are the same in each format.
 
+pub mod preset;
 mod state;
 mod text;
 

@@ -194,6 +194,7 @@ impl AudioSide {
             [*l, *r] = self.mixer.mix([*l, *r], take, presence);
         }
 
+        self.signals.health().count_underruns(self.playback.take_underruns());
         self.clock.advance(place, n_frames);
         let moved = if place.rolling { n_frames as i64 } else { 0 };
         self.signals.set_playhead(place.frame.saturating_add(moved), place.rolling, place.free);

@@ -25,6 +25,7 @@ pub struct Playback {
     choice: Choice,
     is_muted: bool,
     n_received: u64,
+    n_underruns: usize,
 }
 
 /// Something that is being played.
@@ -57,6 +58,7 @@ impl Playback {
             choice: Choice::INPUT,
             is_muted: false,
             n_received: 0,
+            n_underruns: 0,
         }
     }
 
@@ -100,7 +102,10 @@ impl Playback {
     /// Realtime-safe and branches only on what was prepared.
     pub fn next(&mut self, frame: Option<i64>) -> ([f32; 2], f32) {
         if self.choice.n_frames <= 0 {
-            self.choice = self.choose(frame);
+            let chosen = self.choose(frame);
+            let before = std::mem::replace(&mut self.choice, chosen);
+            let ended = before.region.is_some() && self.choice.region.is_none();
+            self.n_underruns += usize::from(ended && frame.is_some() && self.is_dry());
         }
         self.choice.n_frames -= 1;
         let sounding = self.choice.region.and_then(|region| self.voice_for(region, frame));
@@ -123,6 +128,24 @@ impl Playback {
             sum = [0, 1].map(|c| sum[c] + share * voice.last[c]);
         }
         (sum, presence.min(1.0))
+    }
+
+    /// Times since the last call that something sounded which goes on, but is not there so far yet.
+    pub fn take_underruns(&mut self) -> usize {
+        std::mem::take(&mut self.n_underruns)
+    }
+
+    /// Whether what is heard has come to the end of what is there of it, but not to its own.
+    fn is_dry(&self) -> bool {
+        let heard =
+            self.voices.iter().filter(|voice| voice.level > 0 && voice.slot == self.current);
+        heard.filter_map(|voice| Some((voice, self.regions().get(voice.region)?))).any(
+            |(voice, region)| {
+                let (n_ready, is_whole) = region.ready();
+                let n_left = (region.first + n_ready) as i64 - voice.next as i64;
+                !is_whole && n_left <= 2 * self.rules.fade_frames + 2
+            },
+        )
     }
 
     fn choose(&self, frame: Option<i64>) -> Choice {

@@ -131,7 +131,8 @@ impl<'a> Lives<'a> {
         match self.dice.below(100) {
             0 => 100_000,
             1..10 => self.dice.of_any_size(1.0, 64.0) as usize,
-            _ => self.dice.of_any_size(64.0, 4096.0) as usize,
+            10..14 => self.dice.of_any_size(1024.0, 8192.0) as usize,
+            _ => self.dice.of_any_size(64.0, 1024.0) as usize,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Between two rounds: the engine needs the processor too.
-const NAP: Duration = Duration::from_millis(3);
+const NAP: Duration = Duration::from_millis(1);
 
 /// What the main thread wants.
 enum Order {

@@ -8,7 +8,7 @@ use std::{
             Ordering::{Acquire, Relaxed},
         },
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use clack_host::{
@@ -31,6 +31,9 @@ const MAX_EVENTS: usize = 4096;
 /// Artists and genres that any model has, with the unknown ones.
 const N_STYLES: usize = 5;
 
+/// How late a block may be without being skipped.
+const LATE: Duration = Duration::from_millis(20);
+
 /// Time after which a bypass must be complete, in seconds.
 const BYPASS_SECONDS: f64 = 0.05;
 
@@ -42,6 +45,13 @@ pub struct Between {
     /// Blocks may wait for promised audio.
     pub is_offline: AtomicBool,
 }
+
+/// So many times faster than real time is what an instance plays: a host that is twice as fast as what it plays
+/// is taken for one that renders, and may be made to wait.
+const SPEED: f64 = 1.5;
+
+/// How long after such haste blocks may still be made to wait, in seconds of audio.
+const HASTE_SECONDS: f64 = 1.0;
 
 /// How wild an instance is for the time being.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,6 +105,11 @@ pub struct Voice {
     input: Input,
     /// Channels in and out.
     shape: (usize, usize),
+    /// Blocks come as fast as they can, for the time being; and at which frame they did last.
+    rushes: bool,
+    rushed: Option<u64>,
+    /// When the next block is due.
+    due: Instant,
     /// Frames processed.
     clock: u64,
     /// Since which frame the plugin has been bypassed, in which epoch.
@@ -131,6 +146,9 @@ impl Voice {
             n_mood: 100,
             input: Input::Tone,
             shape: (2, 2),
+            rushes: false,
+            rushed: None,
+            due: Instant::now(),
             clock: 0,
             bypassed: None,
             ins: channels(),
@@ -141,8 +159,17 @@ impl Voice {
         }
     }
 
-    /// One block, or whatever else an audio thread does.
+    /// One block if it is due, or whatever else an audio thread does.
     pub fn step(&mut self, tally: &Tally, times: &mut Times) {
+        let now = Instant::now();
+        if now < self.due {
+            return;
+        }
+        if !self.rushes {
+            let seconds = self.n_block as f64 / self.rate / SPEED;
+            // what comes late is not made up for
+            self.due = self.due.max(now - LATE) + Duration::from_secs_f64(seconds);
+        }
         if self.dice.chance(0.001) {
             tally.mutated(1);
             self.processor.ensure_processing_stopped();
@@ -175,6 +202,7 @@ impl Voice {
             self.input = Input::calm(dice);
             self.song.calm_down(dice);
             self.shape = (2, 2);
+            self.rushes = self.mood == Mood::Mad && dice.chance(0.2);
             n += 3;
         }
         let (p_song, p_size, p_shape, p_input, n_events) = match self.mood {
@@ -299,7 +327,12 @@ impl Voice {
         });
         let taken = begun.elapsed();
 
-        if !(is_offline || self.between.is_offline.load(Relaxed)) {
+        if is_offline || self.rushes {
+            self.rushed = Some(self.clock);
+        }
+        let n_haste = (HASTE_SECONDS * self.rate) as u64;
+        let may_wait = self.rushed.is_some_and(|at| self.clock < at + n_haste);
+        if !may_wait && !self.between.is_offline.load(Relaxed) {
             times.push(taken);
             tally.allocations.fetch_add(n_allocations, Relaxed);
         }

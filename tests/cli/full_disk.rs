@@ -12,9 +12,10 @@ const TAKE_SECONDS: f64 = 8.0;
 #[test]
 fn a_take_that_does_not_fit_on_the_disk_is_said_and_leaves_the_old_one_whole() {
     let desk = Desk::new();
-    desk.json("continue track.wav --pack tiny --seconds 0.5 --out takes");
+    desk.json("continue track.wav --pack tiny --artist ada --seconds 0.5 --out takes");
     let before = desk.bytes("takes/take-1.wav");
-    let line = format!("continue track.wav --pack tiny --seconds {TAKE_SECONDS} --out takes");
+    let line =
+        format!("continue track.wav --pack tiny --artist ada --seconds {TAKE_SECONDS} --out takes");
 
     // the signal that usually ends who writes too much is ignored, as on a full disk there is none
     let script = format!("trap '' XFSZ; ulimit -f {LIMIT_BLOCKS}; exec \"$@\"");

@@ -216,6 +216,7 @@ fn take(seconds_done: f64, is_complete: bool) -> TakeStatus {
 fn starter() -> PackSummary {
     let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
     PackSummary {
+        hash: "00".repeat(32),
         name: "Starter".into(),
         licence: "CC0-1.0".into(),
         folder: "/usr/share/encore/packs/starter".into(),

@@ -2,9 +2,9 @@
 
 Usage: qtractor_host.py CLAP RECORDING FOLDER SEAM_SECONDS LENGTH_SECONDS NO_SEQUENCER
 Starts a JACK server without a sound card, and Qtractor without a screen; NO_SEQUENCER is the library that stands
-in for ALSA's sequencer, without which Qtractor does not start. Rolls and records by JACK, opens and saves by the
-session manager's protocol (NSM). Says what it did in JSON, a line each; audio goes to FOLDER/*.f32, interleaved
-stereo, from the song's first frame on. The caller judges, and answers "again" until it has heard enough.
+in for ALSA's sequencer. Rolls and records by JACK, and saves by a signal. Says what it did in JSON, a line each;
+audio goes to FOLDER/*.f32, interleaved stereo, by the frame of JACK's transport, which Qtractor follows loosely. The
+caller judges, and answers "again" after each roll until it has heard enough.
 """
 
 import ctypes
@@ -14,11 +14,11 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree
 
 import jack
 import numpy
@@ -27,7 +27,7 @@ clap, recording, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 seam_seconds, length_seconds, no_sequencer = float(sys.argv[4]), float(sys.argv[5]), sys.argv[6]
 RATE, N_BLOCK, WAIT_SECONDS = 48_000, 1024, 120
 BEATS_PER_SECOND, TICKS_PER_BEAT = 2, 960
-SERVER = f"encore-{os.getpid()}"
+SERVER = "encore-hosts"  # always the same, so that JACK clears away what a killed one left behind
 
 
 def say(**facts):
@@ -46,45 +46,10 @@ def wait_until(holds, what):
 
 def start(*command, **variables):
     """A program that ends when this one does; what it prints goes to a file."""
-    end_with_parent = lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    end_with_parent = lambda: ctypes.CDLL(None).prctl(1, signal.SIGTERM)
     log = open(folder / f"{command[0]}.log", "ab")
     environment = {**os.environ, "JACK_DEFAULT_SERVER": SERVER, "JACK_NO_START_SERVER": "1", **variables}
     return subprocess.Popen(command, stdout=log, stderr=log, env=environment, preexec_fn=end_with_parent)
-
-
-class Manager:
-    """As much of a session manager as it takes to open and to save: OSC messages of strings and numbers."""
-
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(WAIT_SECONDS)
-        self.url = f"osc.udp://127.0.0.1:{self.socket.getsockname()[1]}/"
-        self.client = None
-
-    def send(self, path, *texts):
-        words = [path, "," + "s" * len(texts), *texts]
-        padded = [word.encode() + b"\0" * (4 - len(word.encode()) % 4) for word in words]
-        self.socket.sendto(b"".join(padded), self.client)
-
-    def await_message(self, *paths):
-        while True:
-            message, self.client = self.socket.recvfrom(65536)
-            path = message.split(b"\0")[0].decode()
-            if path == "/error":
-                raise RuntimeError(f"Qtractor: {message!r}")
-            if path in paths:
-                return
-
-    def open(self, session):
-        self.await_message("/nsm/server/announce")
-        self.send("/reply", "/nsm/server/announce", "welcome", "Encore's test", ":server-control:")
-        self.send("/nsm/client/open", str(session), "session", "Qtractor")
-        self.await_message("/reply")
-
-    def save(self):
-        self.send("/nsm/client/save")
-        self.await_message("/reply")
 
 
 class Listener:
@@ -113,16 +78,24 @@ class Listener:
                 song[first : first + n_frames, channel] = port.get_array()
 
     def attach(self):
-        master = r"Qtractor:Master/out_[12]"
-        found = lambda: len(ports := self.client.get_ports(master)) == 2 and ports
-        for output, port in zip(wait_until(found, "Qtractor's outputs"), self.ports):
-            self.client.connect(output, port)
+        """Listens to Qtractor's master, as soon as it lets itself be connected."""
+        def is_connected():
+            master = self.client.get_ports("Qtractor:Master/out_[12]")
+            try:
+                for output, port in zip(master, self.ports):
+                    if not port.is_connected_to(output):
+                        self.client.connect(output, port)
+                return len(master) == 2
+            except jack.JackErrorCode:
+                return False
+        wait_until(is_connected, "Qtractor's outputs")
 
-    def roll(self, name, from_seconds, to_seconds):
-        first, last = int(from_seconds * RATE), int(to_seconds * RATE)
+    def roll(self, name):
+        """Plays from the song's start until the take is over."""
+        last = int((seam_seconds + length_seconds + 0.5) * RATE)
         self.client.transport_stop()
-        self.client.transport_locate(first)
-        wait_until(lambda: self.client.transport_frame == first, "the locate")
+        self.client.transport_locate(0)
+        wait_until(lambda: self.client.transport_frame == 0, "the locate")
         self.song = numpy.zeros((last + N_BLOCK, 2), "<f4")
         self.client.transport_start()
         wait_until(lambda: self.client.transport_frame >= last, "the roll")
@@ -130,7 +103,8 @@ class Listener:
         song, self.song = self.song, None
         path = folder / f"{name}.f32"
         song.tofile(path)
-        say(fact="heard", name=name, path=str(path))
+        say(fact="heard", path=str(path))
+        return sys.stdin.readline().strip()
 
 
 def curve():
@@ -145,8 +119,6 @@ def curve():
 
 
 def session_text():
-    values = {"Artist": (3, 1), "Length": (6, length_seconds), "Seed": (9, 7)}
-    params = "".join(f'<param name="{n}" index="{i}">{v}</param>' for n, (i, v) in values.items())
     n_frames = 12 * RATE
     return f"""<!DOCTYPE qtractor-session>
 <session name="session" version="0.9.31">
@@ -162,9 +134,9 @@ def session_text():
    <audio-clip><filename>recording.wav</filename><time-stretch>1</time-stretch><pitch-shift>1</pitch-shift></audio-clip>
   </clip></clips>
   <plugins><plugin type="CLAP"><filename>{clap}</filename><index>0</index><label>Encore</label>
-   <activated>1</activated><params>{params}</params>
+   <activated>1</activated>
    <curve-file><filename>continue.mid</filename><curve-items>
-    <curve-item name="Continue" index="1"><type>CONTROLLER</type><channel>0</channel><param>1</param>
+    <curve-item name="Continue" index="0"><type>CONTROLLER</type><channel>0</channel><param>1</param>
      <mode>Hold</mode><process>1</process><capture>0</capture><locked>0</locked><logarithmic>0</logarithmic>
     </curve-item></curve-items></curve-file>
   </plugin></plugins>
@@ -174,11 +146,25 @@ def session_text():
 
 
 def open_session(listener):
-    manager = Manager()
-    qtractor = start("qtractor", NSM_URL=manager.url, QT_QPA_PLATFORM="offscreen", LD_PRELOAD=no_sequencer)
-    manager.open(folder / "session")
+    """Qtractor with the session, its master heard by the listener."""
+    qtractor = start("qtractor", str(session), QT_QPA_PLATFORM="offscreen", LD_PRELOAD=no_sequencer)
     listener.attach()
-    return manager, qtractor
+    return qtractor
+
+
+def save(qtractor):
+    """Asks as a session manager of the kind called LADISH does; the old file goes first, so that the new one shows."""
+    session.unlink()
+    qtractor.send_signal(signal.SIGUSR1)
+    wait_until(lambda: session.exists() and session.read_text().rstrip().endswith("</session>"), "saving")
+
+
+def settings():
+    """What the saved session says of the parameters, and how long Encore's own state in it is."""
+    saved = xml.etree.ElementTree.parse(session)
+    params = {param.get("name"): param.text for param in saved.iter("param") if param.get("name")}
+    states = [config.text.strip() for config in saved.iter("config") if config.get("key") == "state"]
+    return {"settings": params, "n_bytes": sum(map(len, states))}
 
 
 start("jackd", "-n", SERVER, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(N_BLOCK))
@@ -189,9 +175,21 @@ shutil.copy(recording, session.parent / "recording.wav")
 (session.parent / "continue.mid").write_bytes(curve())
 session.write_text(session_text())
 
-manager, qtractor = open_session(listener)
+qtractor = open_session(listener)
 say(fact="opened")
-listener.roll("pressed", 0, seam_seconds + 2)
-listener.roll("again", seam_seconds - 1, seam_seconds + length_seconds + 1)
-manager.save()
+while listener.roll("composed") == "again":
+    pass
+save(qtractor)
+say(fact="saved", **settings())
+qtractor.kill()
+qtractor.wait()
+
+# Continue is not pressed again
+session.write_text(re.sub(r"<curve-file>.*?</curve-file>", "", session.read_text(), flags=re.DOTALL))
+wait_until(lambda: not listener.client.get_ports("Qtractor:.*"), "the end of Qtractor")
+qtractor = open_session(listener)
+while listener.roll("recalled") == "again":
+    pass
+save(qtractor)
+say(fact="reopened", **settings())
 say(fact="done")

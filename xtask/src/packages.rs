@@ -42,6 +42,10 @@ const MUSIC: [(&str, Probe); 2] = [
 /// Ardour, which brings its scripted sessions along.
 const ARDOUR: [(&str, Probe); 1] = [("ardour", Program("ardour"))];
 
+/// Qtractor, the sound server that it needs, and what its stand-in for a sequencer is compiled with.
+const QTRACTOR: [(&str, Probe); 3] =
+    [("qtractor", Program("qtractor")), ("jackd2", Program("jackd")), ("gcc", Program("cc"))];
+
 /// Python, as far as hosts that come from PyPI need it.
 const PYTHON: [(&str, Probe); 1] = [("python3-venv", Module("ensurepip"))];
 
@@ -63,6 +67,11 @@ pub fn need_arm() -> Result<(), Failure> {
 /// Makes sure that Ardour can be scripted.
 pub fn need_ardour() -> Result<(), Failure> {
     need(&ARDOUR)
+}
+
+/// Makes sure that Qtractor can run.
+pub fn need_qtractor() -> Result<(), Failure> {
+    need(&QTRACTOR)
 }
 
 /// Makes sure that Python can make environments.

@@ -24,6 +24,8 @@ use clack_extensions::{
 use clack_plugin::{plugin::features, prelude::*};
 use parking_lot::Mutex;
 
+pub use entry::clap_entry;
+
 use self::{main_thread::Main, processor::ClapProcessor};
 use super::{Core, NAME, Processor, VENDOR, VERSION, guard::guard};
 

@@ -73,6 +73,30 @@ pub fn replaced(a: &Sound, song: &Sound, range: Range<usize>) -> Result<String, 
     }
 }
 
+/// How alike two sounds are, window by window, where one may lag behind the other and jump: the correlations of
+/// the left channel at the best lag, averaged. 1 is the same, 0 is something else; silence is like nothing.
+pub fn likeness(a: &Sound, b: &Sound, range: Range<usize>) -> f64 {
+    let left = |sound: &Sound| sound.0.iter().map(|frame| f64::from(frame[0])).collect::<Vec<_>>();
+    let (a, b) = (left(a), left(b));
+    let windows: Vec<_> = range.step_by(WINDOW).filter(|first| first + WINDOW <= a.len()).collect();
+    let best = |first: &usize| {
+        let window = &a[*first..first + WINDOW];
+        let lags = first.saturating_sub(MAX_LAG)..first + MAX_LAG;
+        let others = lags.filter_map(|from| b.get(from..from + WINDOW));
+        others.map(|other| correlation(window, other)).fold(0.0, f64::max)
+    };
+    windows.iter().map(best).sum::<f64>() / windows.len().max(1) as f64
+}
+
+/// Frames that are compared at one lag, and the largest lag.
+const WINDOW: usize = RATE / 8;
+const MAX_LAG: usize = 2048;
+
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    product(a, b) / (product(a, a) * product(b, b)).sqrt().max(1e-9)
+}
+
 /// Interleaved samples and the number of channels.
 fn wav(path: &Path) -> Result<(Vec<f32>, u16), Failure> {
     let explain = |e: hound::Error| Failure(format!("{}: {e}", path.display()));
