@@ -9,7 +9,7 @@
 local folder, rate = os.getenv("ENCORE_FOLDER"), 48000
 local song = tonumber(os.getenv("ENCORE_SONG")) -- whole seconds, as the next two
 local seam, length = tonumber(os.getenv("ENCORE_SEAM")), tonumber(os.getenv("ENCORE_LENGTH"))
-local params = { continue = 0, artist = 2, length = 5, seed = 8 } -- positions in Encore's table
+local params = { continue = 0, artist = 2, length = 5, seed = 8, mute_while_recording = 19 } -- places in Encore's table
 local superclocks = 282240000 -- Ardour's ticks per second
 
 local function say(facts)
@@ -75,6 +75,7 @@ local function make()
   end
   local set = ARDOUR.LuaAPI.set_processor_param
   set(encore, params.artist, 1); set(encore, params.length, length); set(encore, params.seed, 7)
+  set(encore, params.mute_while_recording, 0) -- another track records what is heard
   say { fact = "inserted", n_params = encore:to_insert():plugin(0):parameter_count() }
   session:save_state("")
   close_session()

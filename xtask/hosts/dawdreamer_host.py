@@ -84,6 +84,7 @@ def composer():
     host.await_model()
     host.set("Length", (length_seconds - 1) / 299)
     host.set("Seed", 7 / 65535)
+    host.set("Mute while recording", 0.0)  # dawdreamer says that it records whenever it plays
     return host
 
 

@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree
 
 import jack
 import numpy
@@ -160,10 +161,10 @@ def save(qtractor):
 
 def settings():
     """What the saved session says of the parameters, and how long Encore's own state in it is."""
-    text = session.read_text()
-    params = dict(re.findall(r'<param index="\d+" name="([^"]+)">([^<]+)</param>', text))
-    state = re.search(r'<config key="state">([^<]*)', text)
-    return {"settings": params, "n_bytes": len(state[1].strip()) if state else 0}
+    saved = xml.etree.ElementTree.parse(session)
+    params = {param.get("name"): param.text for param in saved.iter("param") if param.get("name")}
+    states = [config.text.strip() for config in saved.iter("config") if config.get("key") == "state"]
+    return {"settings": params, "n_bytes": sum(map(len, states))}
 
 
 start("jackd", "-n", SERVER, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(N_BLOCK))

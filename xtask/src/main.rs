@@ -31,8 +31,8 @@ usage: cargo xtask <command>
   check-cuda  type-check the feature cuda, with NVIDIA's compiler from PyPI if need be
   check-neon  test the products of 64-bit ARM processors on emulated ones
   hosts       run the plugin in Ardour, dawdreamer, pedalboard and Qtractor, or in those named;
-              --ci leaves out what needs a display, --allow-missing forgives what cannot be
-              installed, --built takes the bundles that are there";
+              --ci leaves out Qtractor, --allow-missing forgives what cannot be installed,
+              --built takes the bundles that are there";
 
 fn main() -> ExitCode {
     let command = std::env::args().nth(1).unwrap_or_default();

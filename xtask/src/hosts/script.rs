@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Lines of the host's own chatter that are kept for the message when it breaks.
 const N_LAST_WORDS: usize = 6;
 
-/// A running script. Dropping it ends it, and everything that it started.
+/// A running script. Dropping it ends it; what it started ends with it by its own care.
 pub struct Script {
     name: String,
     child: Child,
@@ -29,7 +29,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Starts it; what the host prints besides goes to `log` as well.
+    /// Starts it. `name` is for messages.
     pub fn start(command: &mut Command, name: &str) -> Result<Self, Failure> {
         let explain = |e: std::io::Error| Failure(format!("{name} does not start: {e}"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -108,7 +108,7 @@ fn parse(line: &str) -> Option<Value> {
     said["fact"].is_string().then_some(said)
 }
 
-/// A command that runs a script of `xtask/hosts`.
-pub fn path(name: &str) -> std::path::PathBuf {
+/// Where a script lies.
+pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts").join(name)
 }

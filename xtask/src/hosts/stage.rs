@@ -93,7 +93,7 @@ impl Stage {
         let listed = listed.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
         let is_there =
             |package: &&str| listed.as_ref().is_ok_and(|l| l.lines().any(|l| l == *package));
-        if !packages.iter().all(|package| is_there(&package)) {
+        if !packages.iter().all(is_there) {
             let mut pip = Command::new(&python);
             pip.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"]).args(packages);
             run(&mut pip, &format!("fetching {} from PyPI", packages.join(", ")))?;
