@@ -181,7 +181,11 @@ mod tests {
         let before = arranged(&[take(1, 48_000), take(2, 480_000), (growing, sounded)]);
         let after = arranged(&[take(1, 48_000), take(2, 480_000), take(3, 96_000)]);
 
-        assert_eq!(before[0].n_frames, Some(432_000 + 960), "the growing one does not cover it yet");
+        assert_eq!(
+            before[0].n_frames,
+            Some(432_000 + 960),
+            "the growing one does not cover it yet"
+        );
         assert_eq!(after[0].n_frames, Some(48_000 + 960), "until the later one has faded in");
         assert_eq!(after[1].n_frames, None, "what begins later is not covered");
     }
