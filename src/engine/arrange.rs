@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     link::{Anchor, Arrangement, Region, Sound},
     takes::Take,
-    units::{FADE_SECONDS, frames_from_seconds, gain_from_db},
+    units::{FADE_SECONDS, READY_SECONDS, frames_from_seconds, gain_from_db},
 };
 
 /// Most by which a take is made louder or softer to match the recording, as a linear gain: 12 dB.
@@ -51,12 +51,13 @@ impl Loudness {
 }
 
 /// What is played of `takes`, which come in order, each with its sound; a later one covers an earlier one from
-/// its place on.
+/// its place on, once enough of it is there to sound.
 pub fn arrange<'a>(takes: impl Iterator<Item = (&'a Take, &'a Sounded, f64)>) -> Arrangement {
     let mut regions: Vec<Region> = Vec::new();
     for (take, sounded, gain) in takes {
         let region = region(take, sounded, gain_from_db(take.gain_db) * gain);
-        if region.sound.is_complete() {
+        let n_ready = frames_from_seconds(READY_SECONDS + FADE_SECONDS, sounded.rate);
+        if region.sound.is_complete() || n_ready < region.sound.n_frames() {
             cover(&mut regions, &region, sounded.rate);
         }
         regions.push(region);
@@ -174,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn a_later_take_covers_an_earlier_one_from_its_place_on_once_it_is_whole() {
+    fn a_later_take_covers_an_earlier_one_from_its_place_on_once_it_can_sound() {
         let (growing, mut sounded) = take(3, 96_000);
         sounded.sound = Arc::new(Sound::with_room(96_480));
         let before = arranged(&[take(1, 48_000), take(2, 480_000), (growing, sounded)]);
         let after = arranged(&[take(1, 48_000), take(2, 480_000), take(3, 96_000)]);
 
-        assert_eq!(before.iter().map(|r| r.n_frames).collect::<Vec<_>>(), [None; 3]);
+        assert_eq!(before[0].n_frames, Some(432_000 + 960), "the growing one does not cover it yet");
         assert_eq!(after[0].n_frames, Some(48_000 + 960), "until the later one has faded in");
         assert_eq!(after[1].n_frames, None, "what begins later is not covered");
     }

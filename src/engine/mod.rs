@@ -233,7 +233,7 @@ impl Instance {
         self.seat.heard_before(lane, end, n_frames)
     }
 
-    /// Calls `use_it` with the takes as they are now, those that are being composed left out.
+    /// Calls `use_them` with the takes as they are now, those that are being composed left out.
     pub fn with_takes<R>(&self, use_them: impl FnOnce(&Tree) -> R) -> R {
         self.seat.look_at_shelf(|shelf| use_them(shelf.tree()))
     }

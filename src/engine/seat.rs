@@ -381,12 +381,14 @@ impl Seat {
         let mut guard = self.line.lock();
         let Some(line) = &mut *guard else { return };
         let capture = line.heard.status(line.signals.lost_frames());
-        let is_new = line.heard.n_heard() != line.n_drawn;
-        if !is_new && self.status().capture == capture {
+        let n_heard = line.heard.song().n_heard(); // at rest the picture stays
+        let before = self.status().capture;
+        let is_new = n_heard != line.n_drawn || capture.seconds != before.seconds;
+        if !is_new && capture == before {
             return;
         }
         let overview = is_new.then(|| Arc::new(line.heard.overview()));
-        line.n_drawn = line.heard.n_heard();
+        line.n_drawn = n_heard;
         drop(guard);
         self.publish(|status| {
             status.capture = capture;

@@ -13,10 +13,14 @@ use super::{
 use crate::{
     link::{Arrangement, StageTimes, Status, TakeStatus, Waveform},
     takes::{Edit, EditError, Music, Take, TakeId, Tree},
+    units::frames_from_seconds,
 };
 
 /// Most seconds of sound that are kept of takes that are not chosen.
 const SPARE_SECONDS: f64 = 300.0;
+
+/// How long before its seam a take may begin to fade in, in seconds.
+const LEAD_IN_SECONDS: f64 = 0.05;
 
 /// Everything of an instance that has to do with takes.
 #[derive(Default)]
@@ -255,8 +259,9 @@ impl Shelf {
         };
         let spans = self.tree.sounding().filter(waits).map(|take| {
             let placing = Placing::of(&take.place, take.music.length_seconds, rate);
-            let end = placing.seam_frame as f64 + placing.length_seconds * rate;
-            placing.seam_frame..end as i64
+            let n_lead = frames_from_seconds(LEAD_IN_SECONDS, rate) as i64;
+            let n_frames = frames_from_seconds(placing.length_seconds, rate) as i64;
+            placing.seam_frame.saturating_sub(n_lead)..placing.seam_frame.saturating_add(n_frames)
         });
         spans.reduce(|all, span| all.start.min(span.start)..all.end.max(span.end))
     }

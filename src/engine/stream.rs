@@ -128,6 +128,7 @@ impl Stream {
         let n_needed = frames_from_seconds(READY_SECONDS + FADE_SECONDS, rate);
         if self.ready.is_none() && n_needed < self.takes[0].1.sound().n_frames() {
             self.ready = Some((Instant::now(), self.done.1));
+            self.seat.arrange(|_| ()); // it covers older ones from here
             self.tell_if_late();
         }
     }

@@ -15,10 +15,13 @@ pub const CHUNK_FRAMES: usize = 2048;
 /// Where a sound is that has not arrived anywhere.
 const NOWHERE: i64 = i64::MIN;
 
+/// Up to [`CHUNK_FRAMES`] stereo frames, once they are there.
+type Chunk = OnceLock<Box<[[f32; 2]]>>;
+
 /// Stereo audio at the host's rate that grows at its end and never changes otherwise.
 #[derive(Debug)]
 pub struct Sound {
-    chunks: Box<[OnceLock<Box<[[f32; 2]]>>]>,
+    chunks: Box<[Chunk]>,
     n_frames: AtomicUsize,
     is_complete: AtomicBool,
     /// Song frame of its frame 0 if it has no place of its own.
@@ -30,7 +33,7 @@ impl Sound {
     pub fn with_room(n_frames_max: usize) -> Self {
         let n_chunks = n_frames_max.div_ceil(CHUNK_FRAMES);
         Self {
-            chunks: (0..n_chunks).map(|_| OnceLock::new()).collect(),
+            chunks: (0..n_chunks).map(|_| Chunk::new()).collect(),
             n_frames: 0.into(),
             is_complete: false.into(),
             arrived_at: NOWHERE.into(),

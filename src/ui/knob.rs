@@ -128,10 +128,13 @@ fn key_wishes(ui: &Ui, response: &Response, id: ParamId, value: f64) -> Vec<Wish
     touch(id, wanted).into()
 }
 
-/// Where on the dial a value lies, 0 to 1. Seconds are spread so that each doubling takes as much room.
+/// Where on the dial a value lies, 0 to 1. Seconds are spread so that each doubling takes as much room, unless
+/// they begin at none.
 fn position(param: &Param, value: f64) -> f64 {
     match param.kind {
-        Kind::Seconds => (value.max(param.min) / param.min).ln() / (param.max / param.min).ln(),
+        Kind::Seconds if 0.0 < param.min => {
+            (value.max(param.min) / param.min).ln() / (param.max / param.min).ln()
+        }
         _ => param.normalised(value),
     }
 }
@@ -139,7 +142,7 @@ fn position(param: &Param, value: f64) -> f64 {
 /// The value at a position of the dial, rounded to what a person would have typed.
 fn value_at(param: &Param, position: f64, fine: bool) -> f64 {
     let value = match param.kind {
-        Kind::Seconds => param.min * (param.max / param.min).powf(position),
+        Kind::Seconds if 0.0 < param.min => param.min * (param.max / param.min).powf(position),
         _ => param.plain(position),
     };
     let n_per_unit = (1.0 / rounding(param, fine)).round();

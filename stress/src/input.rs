@@ -41,7 +41,7 @@ impl Input {
         for (i, (l, r)) in left.iter_mut().zip(right).enumerate() {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let noise = (state >> 40) as f32 / (1 << 23) as f32 - 1.0;
-            let is_odd = (state >> 33) % 100 == 0;
+            let is_odd = (state >> 33).is_multiple_of(100);
             let seconds = (clock + i as u64) as f64 / rate;
             let tone = (0.3 * (seconds * 220.0 * std::f64::consts::TAU).sin()) as f32;
             [*l, *r] = match self {

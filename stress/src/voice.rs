@@ -362,7 +362,7 @@ impl Voice {
         tally.non_finite.fetch_add(n_strange as u64, Relaxed);
 
         let Some((since, of_epoch)) = self.bypassed else { return };
-        let is_same = epoch % 2 == 0 && epoch == of_epoch;
+        let is_same = epoch.is_multiple_of(2) && epoch == of_epoch;
         if !is_same || self.between.epoch.load(Acquire) != epoch {
             self.bypassed = None;
             return;

@@ -137,7 +137,8 @@ pub struct ParamFacts {
 /// Different in each channel, never silent, the same every time.
 pub fn noise(frame: usize) -> [f32; 2] {
     [1u32, 2].map(|seed| {
-        let mixed = (frame as u32).wrapping_mul(0x9E37_79B9).wrapping_add(seed * 0x85EB_CA6B);
+        let mixed =
+            (frame as u32).wrapping_mul(0x9E37_79B9).wrapping_add(seed.wrapping_mul(0x85EB_CA6B));
         let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x2C1B_3C6D);
         (mixed >> 8) as f32 / (1 << 24) as f32 - 0.5
     })

@@ -23,7 +23,7 @@ const BLOCK: usize = 480;
 pub const BAR: i64 = 96_000;
 
 /// Longest time that anything may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// All instances of a process share one engine, and here none is to wait for another.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
