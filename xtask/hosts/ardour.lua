@@ -9,7 +9,6 @@
 local folder, rate = os.getenv("ENCORE_FOLDER"), 48000
 local song = tonumber(os.getenv("ENCORE_SONG")) -- whole seconds, as the next two
 local seam, length = tonumber(os.getenv("ENCORE_SEAM")), tonumber(os.getenv("ENCORE_LENGTH"))
-local params = { continue = 0, artist = 2, length = 5, seed = 8, mute_while_recording = 19 } -- places in Encore's table
 local superclocks = 282240000 -- Ardour's ticks per second
 
 local function say(facts)
@@ -38,6 +37,15 @@ local function open()
   local plugin = session:route_by_name("Song"):nth_plugin(0)
   assert(not plugin:isnil(), "Encore is not on its track")
   return session, plugin
+end
+
+-- Where Ardour has a parameter; it leaves out those that cannot be automated.
+local function index_of(encore, name)
+  local plugin = encore:to_insert():plugin(0)
+  for i = 0, plugin:parameter_count() - 1 do
+    if (plugin:parameter_label(i)) == name then return i end
+  end
+  error("Encore has no parameter " .. name)
 end
 
 local function rewrite(path, change)
@@ -73,9 +81,9 @@ local function make()
     input:disconnect_all(); input:connect("Song/audio_out " .. (i + 1))
     heard:output():audio(i):disconnect_all()
   end
-  local set = ARDOUR.LuaAPI.set_processor_param
-  set(encore, params.artist, 1); set(encore, params.length, length); set(encore, params.seed, 7)
-  set(encore, params.mute_while_recording, 0) -- another track records what is heard
+  local function set(name, value) ARDOUR.LuaAPI.set_processor_param(encore, index_of(encore, name), value) end
+  set("Artist", 1); set("Length", length); set("Seed", 7)
+  set("Mute while recording", 0) -- another track records what is heard
   say { fact = "inserted", n_params = encore:to_insert():plugin(0):parameter_count() }
   session:save_state("")
   close_session()
@@ -99,8 +107,8 @@ end
 local function compose()
   local session, encore = open()
   local continue = encore:to_automatable():automation_control(
-    Evoral.Parameter(ARDOUR.AutomationType.PluginAutomation, 0, params.continue), true)
-  local _, points = ARDOUR.LuaAPI.plugin_automation(encore, params.continue)
+    Evoral.Parameter(ARDOUR.AutomationType.PluginAutomation, 0, index_of(encore, "Continue")), true)
+  local _, points = ARDOUR.LuaAPI.plugin_automation(encore, index_of(encore, "Continue"))
   for _, point in ipairs { { 0, 0 }, { seam, 1 }, { seam + 1, 0 } } do
     points:add(Temporal.timepos_t(math.floor(point[1] * rate)), point[2], false, true)
   end
@@ -132,8 +140,8 @@ end
 local function export()
   local session, encore = open()
   local path = os.getenv("ENCORE_EXPORT")
-  local function get(index) return (ARDOUR.LuaAPI.get_processor_param(encore, index)) end
-  say { fact = "reopened", artist = get(params.artist), length = get(params.length), seed = get(params.seed) }
+  local function get(name) return (ARDOUR.LuaAPI.get_processor_param(encore, index_of(encore, name))) end
+  say { fact = "reopened", artist = get("Artist"), length = get("Length"), seed = get("Seed") }
   local out = session:simple_export()
   assert(out:set_preset(os.getenv("ENCORE_PRESET")), "Ardour does not know the export preset")
   out:set_folder(path:match("(.*)/")); out:set_name(path:match("([^/]*)%.wav$"))

@@ -29,8 +29,11 @@ const FADED_IN_SECONDS: f64 = 0.5;
 const HEARD_FROM: usize = SEAM_SECONDS * RATE - RATE / 2;
 const HEARD_TO: usize = (SEAM_SECONDS + LENGTH_SECONDS) * RATE + RATE / 2;
 
+/// How often an export is tried.
+const N_TRIES: usize = 4;
+
 /// How often the take is rolled over until it has been heard whole and the same twice.
-const MAX_PASSES: usize = 30;
+const MAX_PASSES: usize = 12;
 
 const PRESET_ID: &str = "6e2b1c80-6c7a-4f6c-9a53-6b8d3ef1a001";
 
@@ -125,17 +128,30 @@ impl Ardour<'_> {
         Err(Failure("Ardour never rolled".into()))
     }
 
-    /// Opens the saved session and exports it.
+    /// Opens the saved session and exports it; again if Ardour breaks, which its scripted export does now and
+    /// then, with and without a plugin.
     fn export(&self, name: &str, report: &mut Report) -> Result<Sound, Failure> {
         let path = self.session.join("export").join(format!("{name}.wav"));
-        let mut script = self.step("export", Some(&path))?;
-        let fact = script.expect("reopened")?;
+        let mut n_left = N_TRIES;
+        let fact = loop {
+            n_left -= 1;
+            match self.try_export(&path) {
+                Err(broke) if n_left > 0 => println!("  {broke}; once more"),
+                done => break done?,
+            }
+        };
         let found =
             format!("length {}, seed {}, artist {}", fact["length"], fact["seed"], fact["artist"]);
         let kept = format!("length {LENGTH_SECONDS}.0, seed 7.0, artist 1.0");
         report.add(Check::Settings, if found == kept { Ok(found) } else { Err(found) });
-        script.expect("exported")?;
         Sound::read_wav(&path)
+    }
+
+    fn try_export(&self, path: &Path) -> Result<Value, Failure> {
+        let mut script = self.step("export", Some(path))?;
+        let reopened = script.expect("reopened")?;
+        script.expect("exported")?;
+        Ok(reopened)
     }
 
     fn step(&self, step: &str, export: Option<&Path>) -> Result<Script, Failure> {

@@ -58,7 +58,8 @@ pub fn run(stage: &Stage, report: &mut Report) -> Result<(), Failure> {
     let what = "the same in another instance";
     report.add(Check::Repeats, same(of("second"), pressed, whole.clone(), what));
     report.add(Check::Settings, stage::kept(&saved, &reopened));
-    let what = "the whole song, reopened";
-    report.add(Check::Recalls, same(of("recalled"), of("again"), whole, what));
+    // the first pass after opening, as the first one ever, cannot fade in ahead of a take that was not there yet
+    let what = "the whole song, reopened, as it was first heard";
+    report.add(Check::Recalls, same(of("recalled"), pressed, whole, what));
     Ok(())
 }
