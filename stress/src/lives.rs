@@ -99,8 +99,8 @@ impl<'a> Lives<'a> {
         let at = self.dice.below(self.lives.len());
         host::main_thread(&mut self.lives[at].instance);
         match self.dice.below(1000) {
-            0 => self.kill(at),
-            1 => self.restart(at),
+            0 if self.dice.chance(0.3) => self.kill(at),
+            1 if self.dice.chance(0.3) => self.restart(at),
             2..6 => self.load(at),
             6..60 => self.save(at),
             60 => self.render(at, RenderMode::Offline),

@@ -38,7 +38,7 @@ static ALLOCATOR: tally::Counting = tally::Counting;
 const N_STAGES: usize = 2;
 
 /// Times in a run that all instances go, and memory and threads are looked at.
-const N_LULLS: u64 = 24;
+const N_LULLS: u64 = 16;
 
 /// Most bytes per 1000 mutations by which memory may grow before it counts as lost.
 const MAX_SLOPE_BYTES: f64 = 16_384.0;

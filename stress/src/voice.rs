@@ -50,6 +50,11 @@ pub struct Between {
 /// is taken for one that renders, and may be made to wait.
 const SPEED: f64 = 1.5;
 
+/// How much of the song is heard before it is continued, and how long a take has to come and be heard, both in
+/// seconds of audio.
+const HEARD_SECONDS: f64 = 1.5;
+const TAKE_SECONDS: f64 = 4.0;
+
 /// How long after such haste blocks may still be made to wait, in seconds of audio.
 const HASTE_SECONDS: f64 = 1.0;
 
@@ -110,6 +115,9 @@ pub struct Voice {
     rushed: Option<u64>,
     /// When the next block is due.
     due: Instant,
+    /// At which frame the song jumped last, and when a continuation was asked for.
+    jumped: u64,
+    asked: u64,
     /// Frames processed.
     clock: u64,
     /// Since which frame the plugin has been bypassed, in which epoch.
@@ -146,6 +154,8 @@ impl Voice {
             n_mood: 100,
             input: Input::Tone,
             shape: (2, 2),
+            jumped: 0,
+            asked: 0,
             rushes: false,
             rushed: None,
             due: Instant::now(),
@@ -198,19 +208,21 @@ impl Voice {
         self.n_mood -= 1;
         if self.n_mood == 0 {
             self.mood = dice.pick(&[Mood::Calm, Mood::Calm, Mood::Calm, Mood::Lively, Mood::Mad]);
-            self.n_mood = 50 + dice.below(if self.mood == Mood::Calm { 2000 } else { 300 });
+            self.n_mood = 50 + dice.below(if self.mood == Mood::Calm { 3000 } else { 300 });
             self.input = Input::calm(dice);
             self.song.calm_down(dice);
+            self.jumped = self.clock;
             self.shape = (2, 2);
             self.rushes = self.mood == Mood::Mad && dice.chance(0.2);
             n += 3;
         }
         let (p_song, p_size, p_shape, p_input, n_events) = match self.mood {
-            Mood::Calm => (0.002, 0.2, 0.0, 0.002, 8),
-            Mood::Lively => (0.2, 0.5, 0.05, 0.05, 12),
-            Mood::Mad => (1.0, 1.0, 0.2, 0.2, 40),
+            Mood::Calm => (0.0005, 0.2, 0.0, 0.002, 4),
+            Mood::Lively => (0.2, 0.5, 0.05, 0.05, 8),
+            Mood::Mad => (1.0, 1.0, 0.2, 0.2, 24),
         };
         if dice.chance(p_song) {
+            self.jumped = self.clock;
             match self.mood {
                 Mood::Calm => self.song.calm_down(dice),
                 _ => self.song.mutate(dice),
@@ -251,11 +263,15 @@ impl Voice {
         let id = Some(param.id);
         let mut value = dice.value(param);
         if id == self.known.go_on {
-            value = if dice.chance(if self.mood == Mood::Calm { 0.03 } else { 0.004 }) {
-                1.0
-            } else {
-                0.0
-            };
+            let passed = |since: u64| (self.clock - since) as f64 / self.rate;
+            let is_time = self.mood == Mood::Calm
+                && passed(self.jumped) > HEARD_SECONDS
+                && (self.asked == 0 || passed(self.asked) > TAKE_SECONDS);
+            let asks = is_time || dice.chance(0.003);
+            if asks {
+                self.asked = self.clock;
+            }
+            value = if asks { 1.0 } else { 0.0 };
         } else if id == self.known.stop {
             value = if dice.chance(if self.mood == Mood::Calm { 0.001 } else { 0.005 }) {
                 1.0
