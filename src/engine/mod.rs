@@ -107,7 +107,8 @@ impl Engine {
             pace: Arc::default(),
             meter: Meter::new(),
             log: Log::new(),
-            binary: process_path::get_dylib_path(),
+            // packs lie beside the plugin itself, wherever a link to it is
+            binary: process_path::get_dylib_path().map(|path| path.canonicalize().unwrap_or(path)),
         });
         shared.queue.push(Work::LoadModel);
         let threads =

@@ -130,7 +130,7 @@ pub static TABLE: [Param; N_PARAMS] = [
     param(18, "Song length", (0.0, 600.0, 0.0), Kind::Seconds, "How long the model believes the song to be, which tells it when to build up and when to end. 0 leaves that to the model."),
     param(19, "Memory", (30.0, 1800.0, DEFAULT_MEMORY_SECONDS), Kind::Seconds, "How much of what passes is remembered, to be continued later."),
     param(20, "Listen to", (0.0, 1.0, 0.0), Kind::Choice(&["input", "sidechain"]), "What is continued: the input, or what comes in on the sidechain."),
-    param(15, "Mute while recording", (0.0, 1.0, 1.0), Kind::OnOff, "On: takes are silent while the host records, so that the input is heard."),
+    param(15, "Mute while recording", (0.0, 1.0, 0.0), Kind::OnOff, "On: takes are silent while the host records, so that the input is heard."),
 ];
 
 /// The values a fresh instance starts with.

@@ -14,7 +14,7 @@ pub fn text(param: &Param, value: f64, labels: &Labels) -> String {
         Kind::Number => format!("{value:.3}"),
         Kind::Whole => format!("{value:.0}"),
         Kind::Percent => format!("{:.1} %", value * 100.0),
-        Kind::Decibels => format!("{value:.2} dB"),
+        Kind::Decibels => format!("{:.2} dB", (value * 100.0).round() / 100.0 + 0.0), // no -0.00
         Kind::Choice(names) => names.get(value as usize).copied().unwrap_or_default().into(),
     }
 }
