@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use encore::{
     engine::{Engine, Instance},
     link::{self, Command, EngineEnds, Lane, ModelStatus, Settings, TakeOver, Transport},
-    rt::{AudioSide, Controls},
+    rt::{AudioSide, Controls, Time},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -208,11 +208,26 @@ fn send(audio: &mut AudioSide, start: i64, n_frames: i64, rolls: bool, controls:
     }
 }
 
+/// A clock on which every block takes long, so that no host seems to render.
+#[derive(Default)]
+struct Unhurried(Duration);
+
+impl Time for Unhurried {
+    fn now(&mut self) -> Duration {
+        self.0 += Duration::from_millis(100);
+        self.0
+    }
+
+    fn nap(&mut self, pause: Duration) {
+        self.0 += pause;
+    }
+}
+
 #[test]
 fn frames_that_the_engine_could_not_keep_up_with_are_counted_and_the_rest_keeps_its_place() {
     let instance = instance();
     let (audio, engine) = link::open(8_000.0);
-    let mut audio = AudioSide::new(audio);
+    let mut audio = AudioSide::with_time(audio, Box::new(Unhurried::default()));
     send(&mut audio, 0, 50_000, true, &Controls::default()); // nobody listens; there is room for 32 000
     instance.attach(engine);
     wait_until(|| instance.status().capture.seconds >= 4.0);
