@@ -7,9 +7,10 @@ use super::{
     EngineError,
     model::Model,
     seat::Seat,
+    session::check_sound,
     tokens::{Stretch, TokenGrid},
 };
-use crate::{link::Lane, units::seconds_from_frames};
+use crate::link::Lane;
 
 /// New tokens for which it is worth listening while nobody waits for them, and while somebody does: each
 /// piece costs what its codes depend on besides.
@@ -59,7 +60,7 @@ impl Ear {
     /// what they depend on; codes of the same run that are known need not be computed again.
     ///
     /// # Errors
-    /// [`EngineError::BadPrime`] when a sample is not a number.
+    /// [`EngineError::BadPrime`] when a sample is no sound.
     pub fn codes(
         &mut self,
         model: &Model,
@@ -68,9 +69,7 @@ impl Ear {
         heard: &Stretch,
         tokens: Range<i64>,
     ) -> Result<Vec<u32>, EngineError> {
-        if let Some(at) = heard.frames.iter().position(|sample| !sample.is_finite()) {
-            return Err(EngineError::BadPrime { at_seconds: seconds_from_frames(at, host_rate) });
-        }
+        check_sound(&heard.frames, host_rate)?;
         let last_final = self.last_final(model, host_rate, heard.end())?;
         let mut codes = self.known(run, tokens.start..tokens.end.min(last_final)).to_vec();
         let rest = tokens.start + codes.len() as i64..tokens.end;

@@ -40,9 +40,9 @@ pub enum EngineError {
     #[error("there is no memory for {n_bytes} bytes more; what was composed until then is kept")]
     NoMemory { n_bytes: usize },
     #[error(
-        "the prime holds a sample that is not a number, {at_seconds:.3} s in; nothing was composed"
+        "the prime holds a sample that is no sound ({value:e}), {at_seconds:.3} s in; nothing was composed"
     )]
-    BadPrime { at_seconds: f64 },
+    BadPrime { at_seconds: f64, value: f32 },
     #[error("a length of {0} s cannot be composed; lengths from 0.1 to 3600 s are possible")]
     Length(f64),
     #[error(

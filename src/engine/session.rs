@@ -23,6 +23,9 @@ pub const LENGTHS_SECONDS: std::ops::RangeInclusive<f64> = 0.1..=3600.0;
 /// Fewest tokens of prime that are worth listening to.
 pub const MIN_PRIME_TOKENS: usize = 8;
 
+/// Largest sample that is still sound, 120 dB above full scale: the networks' own numbers overflow far above.
+const LOUDEST: f32 = 1e6;
+
 /// What is to be composed.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -262,11 +265,22 @@ fn tell<P: LevelPrior>(
 
 /// Whether the prime makes sense.
 fn check<P: LevelPrior>(model: &Model<P>, prime: &[f32]) -> Result<(), EngineError> {
-    if let Some(at) = prime.iter().position(|sample| !sample.is_finite()) {
-        return Err(EngineError::BadPrime { at_seconds: seconds_from_frames(at, model.rate()) });
-    }
+    check_sound(prime, model.rate())?;
     let n_needed = frames_from_tokens(MIN_PRIME_TOKENS, model.hop());
     if prime.len() < n_needed { Err(too_little(model, prime.len())) } else { Ok(()) }
+}
+
+/// # Errors
+/// [`EngineError::BadPrime`] at the first sample that is not a number, or beyond [`LOUDEST`].
+pub fn check_sound(samples: &[f32], rate: f64) -> Result<(), EngineError> {
+    let is_sound = |sample: &f32| sample.abs() <= LOUDEST; // not a number is not
+    match samples.iter().position(|sample| !is_sound(sample)) {
+        None => Ok(()),
+        Some(at) => {
+            let at_seconds = seconds_from_frames(at, rate);
+            Err(EngineError::BadPrime { at_seconds, value: samples[at] })
+        }
+    }
 }
 
 fn too_little<P: LevelPrior>(model: &Model<P>, n_heard: usize) -> EngineError {
@@ -317,4 +331,21 @@ pub fn label_row(config: &PriorConfig, total: usize, artist: u32, genres: Vec<u3
     config.labels.as_ref().map_or_else(LabelRow::default, |labels| {
         LabelRow::clamped(labels, config.n_ctx, total as i64, 0, artist, genres)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_sound_is_refused_with_its_value_and_place() {
+        for value in [f32::NAN, f32::NEG_INFINITY, 1e30, -1.1e6] {
+            let refused = check_sound(&[0.0, -0.5, value, 0.0], 2.0).unwrap_err().to_string();
+            assert!(
+                refused.contains("1.000 s in") && refused.contains(&format!("({value:e})")),
+                "{refused}"
+            );
+        }
+        assert!(check_sound(&[1.0, -8.0, 1e6], 2.0).is_ok());
+    }
 }
