@@ -15,7 +15,11 @@ use egui_baseview::{
 };
 use raw_window_handle::HasWindowHandle;
 
-use super::{Core, Gesture, NAME, guard::guard};
+use super::{
+    Core, Gesture, NAME,
+    farewell::{Awaited, Pledge, farewell},
+    guard::guard,
+};
 use crate::{
     link::{ModelStatus, Phase},
     ui::{self, Editor, Live, View, Wish, WishedCommand},
@@ -48,6 +52,8 @@ pub fn default_size() -> (f64, f64) {
 /// An open editor; dropping it closes the window and waits for its thread.
 pub struct EditorWindow {
     window: Window,
+    /// The end of its thread; dropped, and so waited for, after the window.
+    _ended: Awaited,
 }
 
 impl EditorWindow {
@@ -66,14 +72,16 @@ impl EditorWindow {
             .with_fallback_scale_factor(scale)
             .with_repaint_notifier(core.news.repaint.clone())
             .with_repaint_poll_interval(POLL_INTERVAL);
+        let (pledge, ended) = farewell();
         let app = EditorApp {
             core: Arc::clone(core),
+            pledge,
             editor: Editor::new(),
             stillness: Stillness::default(),
             is_broken: false,
         };
         let window = EguiWindow::create_with_host(settings, app, Some(host)).map_err(describe)?;
-        Ok(Self { window })
+        Ok(Self { window, _ended: ended })
     }
 
     /// Puts the window into the host's and shows it.
@@ -131,6 +139,7 @@ fn describe(error: baseview::Error) -> OpenError {
 /// Draws one frame at a time.
 struct EditorApp {
     core: Arc<Core>,
+    pledge: Pledge,
     editor: Editor,
     stillness: Stillness,
     is_broken: bool,
@@ -138,6 +147,9 @@ struct EditorApp {
 
 impl App for EditorApp {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
+        if cfg!(target_os = "linux") {
+            self.pledge.keep(); // elsewhere this is the host's main thread
+        }
         if self.is_broken {
             ui.label(
                 "The editor met an error. Close and open it again; the sound is not affected.",

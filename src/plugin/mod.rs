@@ -8,6 +8,7 @@ pub mod clap;
 mod core;
 mod editor;
 mod events;
+mod farewell;
 mod gestures;
 mod guard;
 mod host;
