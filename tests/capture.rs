@@ -1,13 +1,17 @@
 //! What is remembered is what the host sent, bit by bit, wherever the song was.
 
+mod asked;
+
 use std::time::{Duration, Instant};
 
 use encore::{
     engine::{Engine, Instance},
-    link::{self, Command, EngineEnds, Lane, ModelStatus, Settings, TakeOver, Transport},
+    link::{self, Command, EngineEnds, Lane, ModelStatus, Transport},
     rt::{AudioSide, Controls, Time},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use asked::settings;
 
 type Frames = Vec<[f32; 2]>;
 
@@ -290,21 +294,6 @@ fn silence_at_rest_takes_no_memory() {
     let lengths: Vec<_> = stored.iter().map(|s| s.frames.end - s.frames.start).collect();
     assert_eq!(lengths, [8_000 + 15_200, 4_000]);
     assert_eq!(instance.status().capture.seconds, 0.0);
-}
-
-fn settings() -> Settings {
-    Settings {
-        artist: 4,
-        genre: 4,
-        prime_seconds: 1.0,
-        length_seconds: 1.0,
-        temperature: 0.95,
-        top_p: 0.92,
-        seed: 3,
-        n_takes: 1,
-        song_seconds: 0.0,
-        take_over: TakeOver::AtOnce,
-    }
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! The whole path without a host: audio in, a continuation of it out, at its place on the timeline.
 
+mod asked;
+
 use std::time::Duration;
 
 use encore::{
     engine::{Engine, Instance},
-    link::{self, Command, ModelStatus, Phase, Settings, TakeOver, Transport},
+    link::{self, Command, ModelStatus, Phase, Settings, Transport},
     rt::{AudioSide, Controls},
 };
+
+use asked::settings;
 
 const RATE: f64 = 48_000.0;
 const BLOCK: usize = 512;
@@ -17,21 +21,6 @@ const FADE: usize = 4 * BLOCK;
 fn first_difference(a: &[f32], b: &[f32]) -> Option<usize> {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).position(|(a, b)| a != b)
-}
-
-fn settings() -> Settings {
-    Settings {
-        artist: 4,
-        genre: 4,
-        prime_seconds: 1.0,
-        length_seconds: 1.0,
-        temperature: 0.95,
-        top_p: 0.92,
-        seed: 3,
-        n_takes: 1,
-        song_seconds: 0.0,
-        take_over: TakeOver::AtOnce,
-    }
 }
 
 /// An instance with the starter pack loaded, and its audio side.

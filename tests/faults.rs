@@ -1,6 +1,8 @@
 //! What goes wrong behind the scenes hurts nobody: the host lives, takes stay, the user is told, and the next
 //! take is made. Alone in its process, because what fails is chosen for the whole of it.
 
+mod asked;
+
 use std::{
     fs,
     path::Path,
@@ -16,9 +18,11 @@ use encore::{
         Engine, Instance,
         faults::{Fault, inject},
     },
-    link::{self, Command, ModelStatus, Phase, Settings, TakeOver, Transport},
+    link::{self, Command, ModelStatus, Phase, Transport},
     rt::{AudioSide, Controls},
 };
+
+use asked::settings;
 
 const RATE: f64 = 48_000.0;
 const BLOCK: usize = 512;
@@ -106,7 +110,7 @@ impl Desk {
     /// Asks for a second of music at song frame `seam`, and plays it; the song is heard up to there.
     fn take(&mut self, seam: i64) -> Vec<f32> {
         self.roll(seam - 60_000, 60_000);
-        self.audio.ask_continue(settings(1.0));
+        self.audio.ask_continue(settings());
         let heard = self.roll(seam, 48_000);
         self.wait_for("the end", |desk| desk.instance.status().phase == Phase::Idle);
         heard
@@ -131,21 +135,6 @@ fn tone(frame: i64) -> f32 {
     (frame as f32 * 0.03).sin() * 0.3
 }
 
-fn settings(length_seconds: f64) -> Settings {
-    Settings {
-        artist: 4,
-        genre: 4,
-        prime_seconds: 1.0,
-        length_seconds,
-        temperature: 0.95,
-        top_p: 0.92,
-        seed: 3,
-        take_over: TakeOver::AtOnce,
-        n_takes: 1,
-        song_seconds: 0.0,
-    }
-}
-
 fn copy_starter(to: &Path) {
     fs::create_dir_all(to).unwrap();
     for file in fs::read_dir(STARTER).unwrap().map(|file| file.unwrap().path()) {
@@ -166,7 +155,7 @@ fn a_fault_while_composing_costs_that_take_alone() {
 
         inject(fault);
         desk.roll(500_000 - 60_000, 60_000);
-        desk.audio.ask_continue(settings(1.0));
+        desk.audio.ask_continue(settings());
         let failed = desk.roll(500_000, 48_000);
 
         desk.wait_for("a notice", |desk| desk.notice().contains(words));
@@ -242,7 +231,7 @@ fn composing_can_be_stopped_at_any_point() {
     desk.roll(0, 60_000);
     for n in 0..24 {
         let before = desk.n_changes.load(Relaxed);
-        desk.instance.send(Command::Continue(settings(1.0)));
+        desk.instance.send(Command::Continue(settings()));
         // every change of the status is another point of the way
         desk.wait_for("the point", |desk| {
             let n_passed = desk.n_changes.load(Relaxed) - before;

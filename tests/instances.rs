@@ -2,13 +2,17 @@
 
 #![cfg(target_os = "linux")]
 
+mod asked;
+
 use std::time::{Duration, Instant};
 
 use encore::{
     engine::{Engine, Instance},
-    link::{self, Command, ModelStatus, Phase, Settings, TakeOver, Transport},
+    link::{self, Command, ModelStatus, Phase, Settings, Transport},
     rt::{AudioSide, Controls},
 };
+
+use asked::settings;
 
 const RATE: f64 = 48_000.0;
 const N_INSTANCES: usize = 64;
@@ -38,18 +42,7 @@ impl Seat {
             let transport = Transport { playing: true, frames, ..Transport::default() };
             self.audio.process(&mut left, &mut right, &transport, &Controls::default());
         }
-        self.instance.send(Command::Continue(Settings {
-            artist: 4,
-            genre: 4,
-            prime_seconds: 1.0,
-            length_seconds,
-            temperature: 0.95,
-            top_p: 0.92,
-            seed: 3,
-            n_takes,
-            song_seconds: 0.0,
-            take_over: TakeOver::AtOnce,
-        }));
+        self.instance.send(Command::Continue(Settings { length_seconds, n_takes, ..settings() }));
     }
 
     fn n_takes(&self) -> usize {

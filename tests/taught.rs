@@ -1,6 +1,8 @@
 //! An artist that was taught to a pack is listed in the editor and plays in the plugin's engine, and the
 //! pack's own artists play as if there were none.
 
+mod asked;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -8,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use encore::engine::{Engine, Instance};
-use encore::link::{self, ModelStatus, Phase, Settings, TakeOver, Transport};
+use encore::link::{self, ModelStatus, Phase, Settings, Transport};
 use encore::pack::taught::{Card, TAUGHT_FORMAT_VERSION, write};
 use encore::pack::{FileEntry, Pack};
 use encore::rt::{AudioSide, Controls};
+
+use asked::settings;
 
 const RATE: f64 = 48_000.0;
 const BLOCK: usize = 512;
@@ -107,18 +111,7 @@ fn a_taught_artist_plays_between_takes_of_the_packs_own() {
 
     let mut take = |artist: u32| {
         roll(&mut audio, 0, 60_000);
-        audio.ask_continue(Settings {
-            artist,
-            genre,
-            prime_seconds: 1.0,
-            length_seconds: 1.0,
-            temperature: 0.95,
-            top_p: 0.92,
-            seed: 3,
-            n_takes: 1,
-            song_seconds: 0.0,
-            take_over: TakeOver::AtOnce,
-        });
+        audio.ask_continue(Settings { artist, genre, ..settings() });
         let take = roll(&mut audio, 60_000, 48_000);
         wait_until(|| instance.status().phase == Phase::Idle);
         (take, instance.status().take.as_ref().unwrap().artist.clone())

@@ -1,6 +1,8 @@
 //! A host without a plugin format: it rolls, loops, jumps and rests, and plays a tone into the engine.
 #![allow(dead_code)] // each test uses a part of it
 
+#[path = "../asked/mod.rs"]
+mod asked;
 mod paced;
 
 use std::{
@@ -10,7 +12,7 @@ use std::{
 
 use encore::{
     engine::{Engine, Instance},
-    link::{self, Armed, ModelStatus, Phase, Settings, TakeOver, TakeStatus, Transport},
+    link::{self, Armed, ModelStatus, Phase, Settings, TakeStatus, Transport},
     rt::{AudioSide, Controls},
     takes::{Tree, project},
 };
@@ -47,19 +49,9 @@ pub struct Host {
     _alone: MutexGuard<'static, ()>,
 }
 
+/// Three seconds of what tests ask for.
 pub fn settings() -> Settings {
-    Settings {
-        artist: 4,
-        genre: 4,
-        prime_seconds: 1.0,
-        length_seconds: 3.0,
-        temperature: 0.95,
-        top_p: 0.92,
-        seed: 3,
-        n_takes: 1,
-        song_seconds: 0.0,
-        take_over: TakeOver::AtOnce,
-    }
+    Settings { length_seconds: 3.0, ..asked::settings() }
 }
 
 /// The input at these frames of the song.
